@@ -10,8 +10,17 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from nearsight.data.drawn_masks import drawn_mask, look_at_mask, marks_something, understand_masks
+from nearsight.data import drawn_masks
+from nearsight.data.decode_memory import VARIABLE
+from nearsight.data.drawn_masks import (
+    drawn_mask,
+    look_at_mask,
+    marks_something,
+    reduced_mask,
+    understand_masks,
+)
 from nearsight.data.loading import load
+from nearsight.errors import InputError
 
 Write = Callable[..., Path]
 SIDE = 24
@@ -158,3 +167,65 @@ def test_a_set_whose_masks_are_left_out_says_so(write_parquet: Write, png: Calla
     sets = load(path.parent)
     assert sets["sample"].regions is None
     assert sets.notes[0].startswith("sample: mask: left out, as its 3 masks hold 1, 2 and never 0")
+
+
+HIGH, WIDE = 131, 157
+
+
+def large_mask(mode: str) -> Image.Image:
+    """Return a mask with an object of blocks, in the middle of which a part is void."""
+    blocks = np.kron(np.random.default_rng(0).integers(2, size=(9, 11)), np.ones((15, 15), np.uint8))
+    values = blocks[:HIGH, :WIDE].astype(np.uint8)
+    values[40:60, 50:70] = 255
+    if mode == "I;16":
+        return Image.fromarray((values > 0).astype(np.uint16) * 40_000)
+    if mode == "1":
+        return Image.fromarray(values > 0)
+    if mode == "LA":
+        return Image.merge("LA", [Image.fromarray(values), Image.fromarray(255 - values)])
+    return Image.fromarray(values).convert(mode)
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "RGB", "LA", "I;16"])
+@pytest.mark.parametrize("kind", ["png", "tif"])
+def test_a_large_mask_is_read_part_by_part_with_the_same_result(
+    mode: str, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pyvips")
+    path = tmp_path / f"a.{kind}"
+    large_mask(mode).save(path)
+    cell = {"bytes": None, "path": str(path)}
+    size = (HIGH // 3, WIDE // 3)
+    found = []
+    for memory in (None, "32M"):
+        if memory is not None:
+            monkeypatch.setenv(VARIABLE, memory)
+            monkeypatch.setattr(drawn_masks, "_ROWS", 17)
+            monkeypatch.setattr(drawn_masks, "_pixels", None)
+        look = look_at_mask(cell, HIGH, WIDE)
+        form = understand_masks([look], "mask").form
+        assert form is not None
+        assert marks_something(look, form)
+        whole = drawn_mask(cell, HIGH, WIDE, form)
+        found.append((look, whole.tolist(), reduced_mask(cell, HIGH, WIDE, size, form).tolist()))
+    assert found[0] == found[1]
+
+
+def test_a_reduced_mask_has_what_most_of_its_pixels_have() -> None:
+    mask = np.random.default_rng(0).integers(2, size=(40, 60))
+    expected = mask.reshape(10, 4, 12, 5).mean((1, 3)) >= 0.5
+    assert reduced_mask(mask.tolist(), 40, 60, (10, 12)).tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("mode", ["P", "colours", "F"])
+def test_a_large_mask_whose_values_depend_on_all_of_it_is_refused(
+    mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pyvips")
+    monkeypatch.setenv(VARIABLE, "32M")
+    drawn = large_mask("L")
+    if mode == "colours":
+        drawn = Image.merge("RGB", [drawn, drawn, Image.new("L", drawn.size)])
+    (drawn if mode == "colours" else drawn.convert(mode)).save(tmp_path / "a.tif")
+    with pytest.raises(InputError, match=r"is read part by part, and it has .*; save it as grey values"):
+        look_at_mask({"bytes": None, "path": str(tmp_path / "a.tif")}, HIGH, WIDE)

@@ -16,6 +16,7 @@ from nearsight.data import large_image as module
 from nearsight.data.decode import allowed_pixels, decode_image
 from nearsight.data.decode_memory import VARIABLE
 from nearsight.data.large_image import LargeImage, Overview, large_image
+from nearsight.data.loading import load
 from nearsight.data.scan import _held
 from nearsight.errors import InputError
 
@@ -223,3 +224,25 @@ def test_what_is_held_in_any_case_is_put_together_from_its_parts(
     whole = decode_image(path)
     monkeypatch.setenv(VARIABLE, "33M")
     assert _held(str(path)).equal(whole)
+
+
+def test_a_set_reads_in_parts_whatever_takes_more_than_may_be_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Of colour 8 bytes a pixel are taken, of grey 4.
+    for name, mode, height in (("a", "RGB", 150), ("b", "L", 151)):
+        (tmp_path / "set" / "test" / name).mkdir(parents=True)
+        Image.new(mode, (100, height)).save(tmp_path / "set" / "test" / name / "1.tif")
+    monkeypatch.setenv(VARIABLE, str(32 * 2**20 + 6 * 15_000))
+    images = load(tmp_path / "set", progress=False)["test"]
+    assert images.first_large() == 0
+    assert [isinstance(images.looked_at(i), LargeImage) for i in range(2)] == [True, False]
+
+
+@pytest.mark.usefixtures("little_memory")
+def test_the_size_of_its_file_counts(tmp_path: Path) -> None:
+    # As compressed as it may be held, not compressed it may not.
+    for name, compression in (("a", "tiff_deflate"), ("b", "raw")):
+        Image.new("RGB", (300, 400)).save(tmp_path / f"{name}.tif", compression=compression)
+    assert large_image(tmp_path / "a.tif") is None
+    assert large_image(tmp_path / "b.tif") is not None

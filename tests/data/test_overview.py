@@ -70,11 +70,27 @@ def test_a_level_of_a_pyramid_is_reduced(below: bool, tmp_path: Path) -> None:
     torch.testing.assert_close(found.cells, expected.cells, atol=1.0, rtol=0)
 
 
+@pytest.mark.parametrize("other", [True, False], ids=["another picture", "the same, by single pixels"])
+def test_a_level_that_shows_another_picture_is_not_used(other: bool, tmp_path: Path) -> None:
+    pytest.importorskip("pyvips")
+    pixels = (
+        np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8).repeat(32, 0).repeat(32, 1)
+    )
+    small = 255 - pixels[::4, ::4] if other else pixels[1::4, 2::4]
+    path = tmp_path / "pages.tif"
+    # Only libvips writes tiles, and only Pillow pages of several sizes.
+    Image.fromarray(pixels).save(path, save_all=True, append_images=[Image.fromarray(small.copy())])
+    large = LargeImage(str(path), 640, 960, at_random=True)
+    level = large.level(100)
+    assert (level is None) == other
+    assert LargeImage(str(path), 640, 960, at_random=False).level(100) is None
+
+
 def test_pages_of_other_proportions_are_no_level(tmp_path: Path) -> None:
     pytest.importorskip("pyvips")
     pages = [Image.new("RGB", size) for size in ((300, 200), (150, 150), (300, 200))]
     pages[0].save(tmp_path / "stack.tif", save_all=True, append_images=pages[1:])
-    assert LargeImage(str(tmp_path / "stack.tif"), 200, 300, at_random=False).level(50) is None
+    assert LargeImage(str(tmp_path / "stack.tif"), 200, 300, at_random=True).level(50) is None
 
 
 def test_a_file_is_read_once_for_its_overview_and_its_cells(

@@ -151,6 +151,7 @@ def test_masks_in_memory_are_selected_in_order() -> None:
         ("object_cells", [1, 0, 0, 1]),
         (BOXES_COLUMN, Shapes((Shape((40, 20, 120, 100)),)).written()),
         (OUTLINES_COLUMN, Shapes((Shape(outlines=((0, 0, 120, 0, 120, 80, 0, 80),)),)).written()),
+        ("mask", np.kron(np.arange(60).reshape(6, 10) % 3 == 0, np.ones((20, 20), bool)).tolist()),
     ],
 )
 def test_the_region_of_a_huge_image_is_reduced(
@@ -165,11 +166,3 @@ def test_the_region_of_a_huge_image_is_reduced(
     assert found is not None
     assert found.shape == (6, 10)
     assert found.equal(whole[10::20, 10::20])
-
-
-def test_the_drawn_mask_of_a_huge_image_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_PIXELS", 3)
-    regions = ColumnRegions(
-        Dataset.from_list([{"mask": [[1, 1], [1, 0]]}]), "mask", np.array([0]), np.array([True])
-    )
-    assert regions.region(0, 2, 2) is None

@@ -16,6 +16,7 @@ from nearsight.diagnosis.verdicts import finders
 from nearsight.errors import InputError
 from nearsight.evaluation import evaluate
 from nearsight.models import Architecture, Classifier, Preprocessing
+from nearsight.progress import SILENT
 from nearsight.report import write_diagnosis
 from nearsight.report.page.diagnosis_page import diagnosis_html
 from nearsight.verbs import _repair
@@ -193,20 +194,29 @@ def test_a_decision_on_whole_images_needs_every_tile(folder: Path) -> None:
         nearsight.diagnose(whole, folder, tile=TILE, skip_blank=16, progress=False)
 
 
-@pytest.mark.usefixtures("little_memory")
-def test_a_classifier_that_resizes_large_images_is_refused(folder: Path) -> None:
+def test_a_classifier_that_resizes_is_diagnosed_as_on_the_same_images_held_whole(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     resizing = made(TILE, Preprocessing(HALF, HALF, resize_short=32))
-    with pytest.raises(
-        InputError, match=r"0\.tif is too large to be held whole, as the diagnosis of a classifier"
-    ):
-        diagnosed(folder, resizing)
+    parts = ["protocols", "errors", "labels", "reasons"]
+    whole = diagnosed(folder, resizing, parts=parts)
+    monkeypatch.setenv(VARIABLE, LITTLE)
+    found = diagnosed(folder, resizing, parts=parts)
+    assert "80 images of test too large to be held are reduced as the classifier does" in found.notes[0]
+    for table in ("protocols", "errors", "suspects", "reasons"):
+        assert found.table(table).equals(whole.table(table)), table
 
 
 @pytest.mark.usefixtures("little_memory")
-def test_a_repair_is_refused(folder: Path) -> None:
+def test_a_repair_is_of_images_that_can_be_held_once_they_are_resized(folder: Path) -> None:
     sets = nearsight.load(folder, progress=False)
     with pytest.raises(InputError, match=r"tif is too large to be held whole, as a repair takes"):
-        _repair._check_held(sets)
+        _repair._held(sets, nearsight.TiledModel(made(TILE, Preprocessing(HALF, HALF))), SILENT)
+    resizing = nearsight.TiledModel(made(TILE, Preprocessing(HALF, HALF, resize_short=32)))
+    held = _repair._held(sets, resizing, SILENT)
+    for split, images in sets.items():
+        assert held[split].sizes.min() == held[split].sizes.min(1).max() == 32
+        assert held[split].identity.digests.tolist() == images.identity.digests.tolist()
 
 
 @pytest.mark.usefixtures("little_memory")

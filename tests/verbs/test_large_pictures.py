@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 from tests.processes import files_of
-from torch import nn
+from torch import Tensor, nn
 
 import nearsight
 from nearsight.data.decode_memory import VARIABLE
@@ -192,3 +192,34 @@ def test_tiles_of_them_are_trained_on(folder: Path) -> None:
     tile = images.tile(large, 100, 200, (64, 48))
     [expected] = images.looked_at(large).tiles([(100, 200)], (64, 48))  # type: ignore[union-attr]
     assert tile.equal(expected)
+
+
+def test_whole_images_are_trained_on_as_those_that_are_held(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def weights(name: str, **fields: object) -> list[Tensor]:
+        run = nearsight.train(
+            folder,
+            recipe="fast",
+            width=0.1,
+            steps=2,
+            batch_size=4,
+            validation=0.3,
+            machine=nearsight.Machine(workers=0, device="cpu"),
+            out=tmp_path / name,
+            progress=False,
+            **fields,  # type: ignore[arg-type]
+        )
+        return list(run.classifier().network.state_dict().values())
+
+    whole = weights("whole", tile=None, resize_short=48)
+    monkeypatch.setenv(VARIABLE, "33M")
+    assert nearsight.load(folder, progress=False)["train"].first_large() is not None
+    for one, other in zip(weights("parts", tile=None, resize_short=48), whole, strict=True):
+        assert one.equal(other)
+    # A part that is cut out at random is cut out of a reduced image.
+    weights("cut", tile=None, resize_short=48, resized_crop=0.25)
+    with pytest.raises(
+        InputError, match="too large to be held, and whole images are trained on; give `resize_short`"
+    ):
+        weights("refused", tile=None)

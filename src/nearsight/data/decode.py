@@ -269,7 +269,7 @@ def opened(file: bytes | str | Path) -> Iterator[Image.Image]:
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         with encoded(file) as stream, open_image(stream) as image:
             _check_pixels(image)
-            needed = decoding_bytes(image, _size(stream))
+            needed = decoding_bytes(image, encoded_size(stream))
             check_memory(needed, image.width * image.height, _MOST.get())
             with taking(needed):
                 yield image
@@ -278,7 +278,7 @@ def opened(file: bytes | str | Path) -> Iterator[Image.Image]:
 def read_encoded(path: str | Path) -> bytes:
     """Read an image file completely; raises `ValueError` if it is larger than what decoding may take."""
     with encoded(path) as stream:
-        check_memory(_size(stream), 1, _MOST.get())
+        check_memory(encoded_size(stream), 1, _MOST.get())
         return stream.read()
 
 
@@ -296,7 +296,8 @@ def read_encoded_part(path: str | Path, offset: int, size: int, name: str) -> by
         return content
 
 
-def _size(stream: BinaryIO) -> int:
+def encoded_size(stream: BinaryIO) -> int:
+    """Return the size of an encoded image's file, in bytes."""
     if isinstance(stream, BytesIO):
         return stream.getbuffer().nbytes
     return os.fstat(stream.fileno()).st_size

@@ -15,6 +15,8 @@ VARIABLE = "NEARSIGHT_DECODE_MEMORY"
 DEFAULT_DECODE_MEMORY = 2**30
 # If more pixels are requested than fit, each may take as much as in the most wasteful of formats.
 _MOST_A_PIXEL = 32
+# What a pixel takes in a file that is not compressed: four colours of 16 bits.
+_MOST_STORED = 8
 # What Pillow keeps of a pixel by its mode, in bytes.
 _STORED = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}
 _RGB = 3
@@ -47,9 +49,9 @@ def decoding_bytes(image: Image.Image, encoded: int) -> int:
     return pixels * (each + _held(image)) + _tile(image) + encoded + _BAND
 
 
-def least_bytes(pixels: int) -> int:
-    """Return what decoding an image of so many pixels takes at least, in bytes: a byte of each is kept, and RGB."""
-    return pixels * (1 + _RGB) + _BAND
+def most_bytes(pixels: int) -> int:
+    """Return what decoding an image of so many pixels takes at most, in bytes, with its file, in whatever format."""
+    return pixels * (_MOST_A_PIXEL + _MOST_STORED) + _BAND
 
 
 def _deep_colours(image: Image.Image) -> int | None:

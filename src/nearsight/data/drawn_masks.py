@@ -1,6 +1,7 @@
 """Drawn masks: what their values mean, decided over all masks of a split, and the pixels that they mark."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,6 +12,9 @@ from PIL import Image
 from torch import Tensor
 
 from nearsight.data.decode import opened, why_unread
+from nearsight.data.encoded import encoded, open_image
+from nearsight.data.large_image import needs_parts
+from nearsight.data.part_readers import value_reader
 from nearsight.errors import InputError
 
 _MOST_VALUES = 16
@@ -21,6 +25,8 @@ _VOC_VOID = 224 << 16 | 224 << 8 | 192
 _HIGHEST_CLASS = 64
 # The largest whole number for which floating-point numbers stand.
 _HIGHEST_VALUE = 2.0**53
+# Rows of a mask that are read at a time, if it may not be held.
+_ROWS = 256
 
 
 @dataclass(frozen=True)
@@ -78,20 +84,22 @@ def look_at_mask(value: Any, height: int, width: int) -> MaskLook:
 
     Raises `InputError` if it cannot be read or does not have its image's size.
     """
-    drawn = _read(value, height, width)
-    values, counts = np.unique(drawn.values, return_counts=True)
+    strips = [_Tally.of(drawn) for _, drawn in _strips(value, height, width)]
+    values, counts = _together([strip.values for strip in strips])
+    alpha, _ = _together([strip.alpha for strip in strips])
+    lossy = strips[0].lossy
     top = int(values[-1])
-    slack = 0.1 * top if drawn.lossy else 0
+    slack = 0.1 * top if lossy else 0
     low, full = values <= slack, values >= top - slack
     return MaskLook(
         tuple(map(int, values)) if len(values) <= _MOST_VALUES else (),
         top,
         float(counts[full & ~low].sum() / counts.sum()),
         float(counts[~(full | low)].sum() / counts.sum()),
-        drawn.lossy,
-        drawn.colours,
-        0 if drawn.alpha is None else len(np.unique(drawn.alpha)),
-        0 if drawn.alpha is None else int(drawn.alpha.max()),
+        lossy,
+        strips[0].colours,
+        len(alpha),
+        int(alpha[-1]) if len(alpha) else 0,
     )
 
 
@@ -101,14 +109,40 @@ def drawn_mask(value: Any, height: int, width: int, form: MaskForm = MaskForm())
     >>> drawn_mask([[0, 1, 255]], 1, 3, MaskForm(void=(255,))).tolist()
     [[False, True, False]]
     """
-    drawn = _read(value, height, width)
+    marked = [_marked(drawn, form) for _, drawn in _strips(value, height, width)]
+    return torch.from_numpy(marked[0] if len(marked) == 1 else np.concatenate(marked))
+
+
+def reduced_mask(
+    value: Any, height: int, width: int, size: tuple[int, int], form: MaskForm = MaskForm()
+) -> Tensor:
+    """Mark the object in one mask of an image of a height and width, reduced to a smaller size, bool (*size).
+
+    >>> reduced_mask([[0, 1, 1, 0], [0, 1, 0, 0]], 2, 4, (1, 2)).tolist()
+    [[True, False]]
+
+    A pixel of it is on the object if at least half of those of the mask that it stands for are. A file that is too
+    large to be decoded whole is read part by part.
+    """
+    rows, columns = size
+    down, across = (np.arange(large) * small // large for large, small in ((height, rows), (width, columns)))
+    starts = np.searchsorted(across, np.arange(columns))
+    found = np.zeros(size, dtype=np.int64)
+    for top, drawn in _strips(value, height, width):
+        marked = np.add.reduceat(_marked(drawn, form), starts, axis=1, dtype=np.int64)
+        np.add.at(found, down[top : top + len(marked)], marked)
+    pixels = np.bincount(down, minlength=rows)[:, None] * np.bincount(across, minlength=columns)
+    return torch.from_numpy(2 * found >= pixels)
+
+
+def _marked(drawn: "_Drawn", form: MaskForm) -> NDArray[np.bool_]:
     if form.how == "alpha":
         if drawn.alpha is None:
             raise InputError("its mask has no alpha, and the masks beside it have")
-        return torch.from_numpy(drawn.alpha > form.cut)
+        return np.asarray(drawn.alpha > form.cut)
     if form.how == "grey":
-        return torch.from_numpy(drawn.values > form.cut)
-    return torch.from_numpy((drawn.values != 0) & ~np.isin(drawn.values, form.void))
+        return np.asarray(drawn.values > form.cut)
+    return np.asarray((drawn.values != 0) & ~np.isin(drawn.values, form.void))
 
 
 def marks_something(look: MaskLook, form: MaskForm) -> bool:
@@ -211,21 +245,82 @@ class _Drawn:
     colours: bool
 
 
-def _read(value: Any, height: int, width: int) -> _Drawn:
-    lossy = False
+_Counts = tuple[NDArray[Any], NDArray[np.int64]]
+
+
+@dataclass(frozen=True, eq=False)
+class _Tally:
+    """How often each value, and each value of alpha, is in a part of a mask."""
+
+    values: _Counts
+    alpha: _Counts
+    lossy: bool
+    colours: bool
+
+    @staticmethod
+    def of(drawn: _Drawn) -> "_Tally":
+        alpha = np.zeros(0, dtype=np.uint8) if drawn.alpha is None else drawn.alpha
+        values, of_alpha = (np.unique(each, return_counts=True) for each in (drawn.values, alpha))
+        return _Tally(values, of_alpha, drawn.lossy, drawn.colours)
+
+
+def _together(counts: Sequence[_Counts]) -> _Counts:
+    values, where = np.unique(np.concatenate([value for value, _ in counts]), return_inverse=True)
+    times = np.concatenate([count for _, count in counts])
+    return values, np.bincount(where, weights=times, minlength=len(values)).astype(np.int64)
+
+
+def _strips(value: Any, height: int, width: int) -> Iterator[tuple[int, _Drawn]]:
+    """Yield a mask from the top down, each part with its first row; all of it at once if it may be held."""
     if isinstance(value, dict):
         value = value.get("bytes") if value.get("bytes") is not None else value.get("path")
+    if isinstance(value, str) and needs_parts(value):
+        with _named(value):
+            yield from _parts(value, height, width)
+        return
+    lossy = False
     if isinstance(value, bytes | str):
         pixels, lossy = _pixels(value, height, width)
     else:
         pixels = _numbers(value)
     if pixels.shape[:2] != (height, width) or pixels.ndim > 3 or 0 in pixels.shape:
         raise _of_another_size(height, width, pixels.shape)
+    yield 0, _drawn(pixels, lossy)
+
+
+def _parts(path: str, height: int, width: int) -> Iterator[tuple[int, _Drawn]]:
+    with encoded(path) as stream, open_image(stream) as header:
+        mode, lossy = header.mode, header.format in ("JPEG", "MPO")
+    # What a value means may depend on all of a palette, or on the highest value of all.
+    if mode in ("P", "PA", "F"):
+        raise _not_in_parts("floating-point values" if mode == "F" else "a palette")
+    with value_reader(path) as reader:
+        if (reader.height, reader.width) != (height, width):
+            raise _of_another_size(height, width, (reader.height, reader.width))
+        for top in range(0, height, _ROWS):
+            values = reader.values(top, 0, min(_ROWS, height - top), width)
+            # A mask of one bit is read as 0 and 255.
+            values = values // 255 if mode == "1" else values
+            drawn = _drawn(values if values.dtype == np.uint8 else _numbers(values), lossy)
+            if drawn.colours or (values.dtype != np.uint8 and values.shape[2] > 2):
+                raise _not_in_parts("colours")
+            yield top, drawn
+
+
+def _not_in_parts(what: str) -> InputError:
+    return InputError(f"a mask of this size is read part by part, and it has {what}; save it as grey values")
+
+
+def _coloured(values: NDArray[Any]) -> bool:
+    return bool((values[..., 1:3] != values[..., :1]).any())
+
+
+def _drawn(pixels: NDArray[Any], lossy: bool) -> _Drawn:
     if pixels.ndim == 2:
         return _Drawn(pixels, None, lossy, False)
     alpha = pixels[..., -1] if pixels.shape[2] in (2, 4) else None
     colour = pixels[..., : pixels.shape[2] - (alpha is not None)]
-    if colour.shape[2] != 3 or (colour == colour[..., :1]).all():
+    if colour.shape[2] != 3 or not _coloured(colour):
         return _Drawn(colour[..., 0], alpha, lossy, False)
     if lossy:
         return _Drawn(colour.max(2), alpha, lossy, False)
@@ -250,16 +345,22 @@ def _numbers(value: Any) -> NDArray[Any]:
 
 
 def _pixels(file: bytes | str, height: int, width: int) -> tuple[NDArray[Any], bool]:
+    with _named(file), opened(file) as image:
+        if image.size != (width, height):
+            raise _of_another_size(height, width, (image.height, image.width))
+        lossy = image.format in ("JPEG", "MPO")
+        found = np.asarray(_by_number(image))
+        return found if found.dtype == np.uint8 else _numbers(found), lossy
+
+
+@contextmanager
+def _named(file: bytes | str) -> Iterator[None]:
+    """Turn any error of a mask's file into an `InputError`."""
     try:
-        with opened(file) as image:
-            if image.size != (width, height):
-                raise _of_another_size(height, width, (image.height, image.width))
-            lossy = image.format in ("JPEG", "MPO")
-            found = np.asarray(_by_number(image))
-            return found if found.dtype == np.uint8 else _numbers(found), lossy
+        yield
     except (InputError, MemoryError):
         raise
-    # Pillow's readers raise OSError, SyntaxError, ValueError and more on damaged files.
+    # Readers raise OSError, SyntaxError, ValueError and more on damaged files.
     except Exception as fault:
         raise InputError(f"its mask cannot be read: {why_unread(file, fault)}") from fault
 

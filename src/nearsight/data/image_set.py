@@ -13,7 +13,7 @@ from torch import Tensor
 from nearsight.arguments import checked, plain_tensor, shown
 from nearsight.data.conversion import numbers_of, to_pixels
 from nearsight.data.decode import allowed_pixels, decode_image, most_pixels, read_encoded_part
-from nearsight.data.decode_memory import decode_memory, least_bytes
+from nearsight.data.decode_memory import decode_memory, most_bytes
 from nearsight.data.encoded_files import EncodedFiles
 from nearsight.data.identity import Identity, digest_of, digest_of_pixels, relative_paths
 from nearsight.data.large_image import LargeImage, large_image
@@ -100,7 +100,7 @@ class StreamedImages:
     def looked_at(self, i: int) -> Tensor | LargeImage:
         """Decode image i, or return it to be read part by part if memory should not hold it."""
         # Most are so small that their header need not be read.
-        if least_bytes(int(self.sizes[i].prod(dtype=np.int64))) > decode_memory() and isinstance(
+        if most_bytes(int(self.sizes[i].prod(dtype=np.int64))) > decode_memory() and isinstance(
             image_file(self.rows[int(self.index[i])]["image"]), str
         ):
             found = self._decoded(i, lambda file, name: large_image(str(file), name))
@@ -401,7 +401,7 @@ class ImageSet:
         """
         pixels = self.sizes.prod(1, dtype=np.int64)
         for i, count in enumerate(pixels.tolist()):
-            if least_bytes(count) > decode_memory() and not isinstance(self.looked_at(i), Tensor):
+            if most_bytes(count) > decode_memory() and not isinstance(self.looked_at(i), Tensor):
                 return i
         return None
 

@@ -4,14 +4,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 
 import torch
 from PIL import Image
 from torch import Tensor
 
-from nearsight.data.decode import most_pixels, named_faults
+from nearsight.data.decode import encoded_size, most_pixels, named_faults
 from nearsight.data.decode_memory import VARIABLE, decode_memory, decoding_bytes
 from nearsight.data.encoded import encoded, open_image
 from nearsight.data.part_readers import (
@@ -30,6 +30,9 @@ from nearsight.data.values import Measured, ValueRange, measuring, value_range_h
 _ROWS = 256
 # Twice as many pixels per side as a figure shows.
 _OVERVIEW = 2400
+# By squares of so many pixels, so many along each side, a level of a pyramid is compared with its image: their mean
+# colours may differ by so many of 255, as a level may be made by taking single pixels, and compressed.
+_COMPARED, _PLACES, _ALIKE = 16, 3, 12.0
 
 
 @dataclass(frozen=True)
@@ -104,10 +107,34 @@ class LargeImage:
         return [found[number] for number in range(len(corners))]
 
     def level(self, least: int) -> Tensor | None:
-        """Return the smallest level of its pyramid with `least` pixels or more along its longer side, or None."""
+        """Return the smallest level of its pyramid with `least` pixels or more along its longer side, or None.
+
+        Some places of the level are compared with the image, because a file may hold another picture as its level;
+        in a file that is read from the top down no level is looked for, as that would read all of it.
+        """
+        if not self.at_random:
+            return None
         reading = nullcontext() if self.value_range is None else values_from(self.value_range)
         with reading, named_faults(self.path, None):
-            return reduced_level(self.path, self.height, self.width, least)
+            found = reduced_level(self.path, self.height, self.width, least)
+        return found if found is not None and self._shows_the_same(found) else None
+
+    def _shows_the_same(self, level: Tensor) -> bool:
+        """Compare the mean colours of squares of a level, a few along each side, with those of the image."""
+        high, wide = self.height / level.shape[1], self.width / level.shape[2]
+        side = min(_COMPARED, *level.shape[1:])
+        starts = [
+            [round(place * (length - side) / (_PLACES - 1)) for place in range(_PLACES)]
+            for length in level.shape[1:]
+        ]
+        corners = list(product(*starts))
+        squares = [(round(top * high), round(left * wide)) for top, left in corners]
+        parts = self.tiles(squares, (int(side * high), int(side * wide)))
+        means = torch.stack([part.float().mean((1, 2)) for part in parts])
+        of_level = torch.stack(
+            [level[:, top : top + side, left : left + side].float().mean((1, 2)) for top, left in corners]
+        )
+        return bool((means - of_level).abs().mean() <= _ALIKE)
 
     @contextmanager
     def _opened(self) -> Iterator[PartReader]:
@@ -217,7 +244,8 @@ def needs_parts(path: str) -> bool:
             if most is not None and (pixels > most or not reads_parts()):
                 return False
             limit = Image.MAX_IMAGE_PIXELS
-            return (limit is not None and pixels > 2 * limit) or decoding_bytes(image, 0) > decode_memory()
+            needed = decoding_bytes(image, encoded_size(stream))
+            return (limit is not None and pixels > 2 * limit) or needed > decode_memory()
     except MemoryError:
         raise
     # Anything wrong with a file is reported when it is decoded.

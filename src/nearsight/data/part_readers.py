@@ -100,6 +100,22 @@ def part_reader(file: bytes | str | Path) -> Iterator[PartReader]:
         finally:
             slide.close()
         return
+    with value_reader(file) as reader:
+        yield reader
+
+
+@contextmanager
+def value_reader(file: bytes | str | Path) -> "Iterator[ValueReader]":
+    """Open a TIFF, JPEG or PNG, or its bytes, to read parts of it, also as the numbers that it stores.
+
+    >>> file = BytesIO()
+    >>> Image.new("L", (3, 2), 7).save(file, "PNG")
+    >>> with value_reader(file.getvalue()) as reader:
+    ...     reader.values(0, 1, 2, 1).tolist()
+    [[[7]], [[7]]]
+
+    Raises where `part_reader` does.
+    """
     pyvips = _pyvips()
     with encoded(file) as stream:
         with open_image(stream) as header:
@@ -118,7 +134,7 @@ def part_reader(file: bytes | str | Path) -> Iterator[PartReader]:
             )
         if image.get_typeof("orientation") and image.get("orientation") not in (0, 1):
             raise NotInPartsError("its EXIF turns it, for which it is needed whole; save it upright")
-        yield _VipsReader(image, pyvips.Region.new(image), at_random, held)
+        yield ValueReader(image, pyvips.Region.new(image), at_random, held)
 
 
 class _Kept(threading.local):
@@ -214,7 +230,7 @@ def reduced_level(path: str | Path, height: int, width: int, least: int) -> Tens
         )
         if not same:
             return None
-        return _VipsReader(image, pyvips.Region.new(image), True, 0).read(0, 0, image.height, image.width)
+        return ValueReader(image, pyvips.Region.new(image), True, 0).read(0, 0, image.height, image.width)
 
 
 def _level(sizes: Sequence[tuple[int, int]], height: int, width: int, least: int) -> int | None:
@@ -246,7 +262,9 @@ def reads_parts() -> bool:
     return all(find_spec(name) is not None for name in ("pyvips", "openslide"))
 
 
-class _VipsReader:
+class ValueReader:
+    """An opened TIFF, JPEG or PNG, a `PartReader` of it."""
+
     def __init__(self, image: Any, region: Any, at_random: bool, held: int) -> None:
         self._region, self._type, self._bands = region, _TYPES[image.format], image.bands
         self.height: int = image.height
@@ -255,8 +273,13 @@ class _VipsReader:
         self.depth = {"ushort": SIXTEEN, "float": FLOATING}.get(image.format)
 
     def read(self, top: int, left: int, height: int, width: int) -> Tensor:
+        """Return a part, uint8 (3, height, width), as `decode_image` would give it."""
+        return _pixels(self.values(top, left, height, width))
+
+    def values(self, top: int, left: int, height: int, width: int) -> NDArray[Any]:
+        """Return the numbers of a part as they are stored, (height, width, bands); a palette is looked up."""
         raw = self._region.fetch(left, top, width, height)
-        return _pixels(np.frombuffer(raw, self._type).reshape(height, width, self._bands))
+        return np.frombuffer(raw, self._type).reshape(height, width, self._bands)
 
 
 class _SlideReader:

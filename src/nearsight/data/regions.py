@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nearsight.data.boxes import BoxForm, Layout, box_faults, boxes_mask, edges
-from nearsight.data.drawn_masks import MaskForm, drawn_mask
+from nearsight.data.drawn_masks import MaskForm, drawn_mask, reduced_mask
 from nearsight.data.shapes import Shapes
 from nearsight.errors import InputError
 
@@ -88,8 +88,7 @@ class ColumnRegions:
     def region(self, i: int, height: int, width: int) -> Tensor | None:
         """Return the mask of image i, bool (height, width), or None if it is not known.
 
-        That of an image with more than 67 million pixels is reduced to a longer side of 4,096, and not known if it is
-        drawn, because a mask as large as its image would be held whole.
+        That of an image with more than 67 million pixels is reduced to a longer side of 4,096.
         """
         if not self.known[i]:
             return None
@@ -107,14 +106,15 @@ class ColumnRegions:
             shapes = Shapes.of(value)
             mask = replace(shapes, size=shapes.size or (height, width)).mask(rows, columns)
         elif self.kind == "boxes":
-            form = self.form if isinstance(self.form, BoxForm) else BoxForm()
+            of_boxes = self.form if isinstance(self.form, BoxForm) else BoxForm()
             share = [columns / width, rows / height, columns / width, rows / height]
-            placed = (edges(value, height, width, form) * share).tolist()
+            placed = (edges(value, height, width, of_boxes) * share).tolist()
             mask = boxes_mask(placed, rows, columns, BoxForm(edges=True))
         elif self.kind == "cells":
             mask = cells_mask(value, rows, columns)
         else:
-            return None
+            form = self.form if isinstance(self.form, MaskForm) else MaskForm()
+            mask = reduced_mask(value, height, width, (rows, columns), form)
         return mask if bool(mask.any()) else None
 
     def read_as(self) -> str | None:
@@ -186,7 +186,46 @@ class JoinedRegions:
         return replace(self, part=self.part[index], place=self.place[index])
 
 
-Regions = MaskRegions | ColumnRegions | JoinedRegions
+@dataclass(frozen=True, eq=False)
+class ReducedRegions:
+    """The `regions` of images of some `sizes`, (n, 2), for the same images in other sizes of the same proportions.
+
+    >>> masks = MaskRegions(torch.tensor([[[True, True, False, False]] * 2]))
+    >>> ReducedRegions(masks, np.array([[2, 4]])).region(0, 1, 2).tolist()
+    [[True, False]]
+    """
+
+    regions: "Regions"
+    sizes: NDArray[np.int32]
+
+    @property
+    def kind(self) -> RegionKind:
+        """How the regions are given."""
+        return self.regions.kind
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Which images have a region, bool of shape (n,)."""
+        return self.regions.known
+
+    def region(self, i: int, height: int, width: int) -> Tensor | None:
+        """Return the mask of image i in this size, bool (height, width), or None if it is not known."""
+        mask = self.regions.region(i, *self.sizes[i].tolist())
+        if mask is None or mask.shape == (height, width):
+            return mask
+        rows, columns = (
+            ((2 * torch.arange(side) + 1) * whole) // (2 * side)
+            for side, whole in zip((height, width), mask.shape, strict=True)
+        )
+        found = mask[rows][:, columns]
+        return found if bool(found.any()) else None
+
+    def select(self, index: NDArray[np.int64]) -> "ReducedRegions":
+        """Return the regions of a subset, in the order of `index`."""
+        return ReducedRegions(self.regions.select(index), self.sizes[index])
+
+
+Regions = MaskRegions | ColumnRegions | JoinedRegions | ReducedRegions
 
 
 def to_mask(value: Any, kind: RegionKind, height: int, width: int, form: Form | None = None) -> Tensor | None:

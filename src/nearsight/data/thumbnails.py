@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,9 +14,12 @@ from torch import Tensor
 from nearsight.data.bars import can_redraw, without_bars
 from nearsight.data.cache_damage import told_of_damage
 from nearsight.data.decode import allowed_pixels, decode_image
+from nearsight.data.decode_memory import decode_memory
 from nearsight.data.image_set import ImageSet, StreamedImages, image_file
 from nearsight.data.kept import kept_of
+from nearsight.data.large_image import LargeImage, large_image
 from nearsight.data.overview import CELLS, cells_of
+from nearsight.data.part_readers import reads_parts
 from nearsight.data.stamps import stamp_of_sources
 from nearsight.data.values import ValueRange, values_from
 from nearsight.errors import InputError
@@ -34,26 +37,24 @@ FLAT = 2.0
 CHUNK = 2048
 # The most that images take in float32 while they are reduced; for a larger one, a sixteenth.
 _FLOATS = 32 * 2**20
-# Rows that are reduced together; and the most of a table that processes send each other, 3 kB each.
-_BATCH, _MOST_SENT = 128, 100_000
+# Rows that are reduced together, and if some are read part by part, which takes seconds each; and the most of a table
+# that processes send each other, 3 kB each.
+_BATCH, _LARGE_BATCH, _MOST_SENT = 128, 4, 100_000
 
 
 def thumbnails(
-    images: ImageSet,
-    memory: int = DEFAULT_MEMORY,
-    processes: Processes = ONE_PROCESS,
-    *,
-    in_parts: bool = False,
+    images: ImageSet, memory: int = DEFAULT_MEMORY, processes: Processes = ONE_PROCESS
 ) -> Iterator[Tensor]:
     """Yield the thumbnails of a set in chunks, float32 (n, 3 × 16 × 16) of length 1; 0 for images too plain.
 
     If several `processes` ask for the same, each reduces some of the images that stream. Images too large to be
-    held count as too plain, unless `in_parts` says that all their parts are to be read for it.
+    held are read part by part, or by a level of their pyramid.
     """
     floats = min(_FLOATS, memory // 2)
-    large = in_parts and images.first_large() is not None
-    streamed = images.images if isinstance(images.images, StreamedImages) and not large else None
-    kept = None if streamed is None else _kept(streamed, processes)
+    streamed = images.images if isinstance(images.images, StreamedImages) else None
+    kept = None
+    if streamed is not None:
+        kept = _kept(streamed, processes, _BATCH if images.first_large() is None else _LARGE_BATCH)
     for first in range(0, len(images), CHUNK):
         numbers = range(first, min(first + CHUNK, len(images)))
         if images.pixels is not None:
@@ -61,7 +62,7 @@ def thumbnails(
         elif kept is not None and streamed is not None:
             small = _read(kept, streamed.index[numbers.start : numbers.stop])
         else:
-            small = torch.cat([_reduced_one(images, i, floats, in_parts=large) for i in numbers])
+            small = torch.cat([_reduced_one(images.looked_at(i), floats) for i in numbers])
         levelled = small - small.mean(2, keepdim=True)
         levelled = (levelled - levelled.mean(3, keepdim=True)).flatten(1)
         deviation = levelled.pow(2).mean(1, keepdim=True).sqrt()
@@ -69,11 +70,8 @@ def thumbnails(
         yield torch.where((deviation < FLAT) | tiny, 0, F.normalize(levelled, dim=1))
 
 
-def _reduced_one(images: ImageSet, i: int, floats: int, *, in_parts: bool) -> Tensor:
-    image = images.looked_at(i) if in_parts else images.image(i)
-    if isinstance(image, Tensor):
-        return _reduced(image[None], floats)
-    return cells_of(image)[None]
+def _reduced_one(image: Tensor | LargeImage, floats: int = _FLOATS) -> Tensor:
+    return _reduced(image[None], floats) if isinstance(image, Tensor) else cells_of(image)[None]
 
 
 def _reduced(pixels: Tensor, floats: int = _FLOATS) -> Tensor:
@@ -160,13 +158,16 @@ class _Reduce:
     value_range: ValueRange | None
     sources: str
     cells: int = THUMBNAIL
+    # An image that cannot be read today may be tomorrow, with more memory or the libraries that read its parts.
+    memory: int = field(default_factory=decode_memory)
+    in_parts: bool = field(default_factory=reads_parts)
 
     def __call__(self, batch: dict[str, list[Any]]) -> dict[str, list[bytes]]:
         found = []
         for cell in batch["image"]:
             try:
                 with allowed_pixels(self.max_pixels), values_from(self.value_range):
-                    small = _reduced(decode_image(image_file(cell), "image")[None])
+                    small = _reduced_one(_looked_at(image_file(cell)))
             except InputError:
                 # This is reported when the image itself is read; it has no picture to compare.
                 small = torch.zeros(1, 3, THUMBNAIL, THUMBNAIL)
@@ -174,22 +175,27 @@ class _Reduce:
         return {"small": found}
 
 
-def _kept(images: StreamedImages, processes: Processes) -> "Dataset":
+def _looked_at(file: bytes | str) -> Tensor | LargeImage:
+    large = None if isinstance(file, bytes) else large_image(file, "image")
+    return decode_image(file, "image") if large is None else large
+
+
+def _kept(images: StreamedImages, processes: Processes, together: int) -> "Dataset":
     """Reduce all rows of a table once, of several processes each its share; it is kept in the cache of sets."""
     from datasets import concatenate_datasets
 
     if processes.launch.processes == 1 or len(images.rows) > _MOST_SENT:
-        return _reduced_rows(images, images.rows)
-    own = processes.share(len(images.rows), _BATCH)
-    parts = processes.each(lambda: _sent(images, own))
+        return _reduced_rows(images, images.rows, together)
+    own = processes.share(len(images.rows), together)
+    parts = processes.each(lambda: _sent(images, own, together))
     return concatenate_datasets(parts).with_format("arrow")
 
 
-def _sent(images: StreamedImages, own: range) -> "Dataset":
+def _sent(images: StreamedImages, own: range, together: int) -> "Dataset":
     """Reduce some rows of a table, and return them in memory, so that other processes can be given them."""
     from datasets import Dataset
 
-    reduced = _reduced_rows(images, images.rows.select(own))[:] if len(own) else None
+    reduced = _reduced_rows(images, images.rows.select(own), together)[:] if len(own) else None
     small = [] if reduced is None else reduced["small"].to_pylist()
     return Dataset.from_dict({"small": small}, features=_features())
 
@@ -200,12 +206,12 @@ def _features() -> "Features":
     return Features(small=Value("binary"))
 
 
-def _reduced_rows(images: StreamedImages, rows: "Dataset") -> "Dataset":
+def _reduced_rows(images: StreamedImages, rows: "Dataset", together: int) -> "Dataset":
     with told_of_damage(), nullcontext() if can_redraw() else without_bars():
         return kept_of(
             rows,
             _Reduce(images.max_pixels, images.value_range, stamp_of_sources(images.rows)),
-            batch_size=_BATCH,
+            batch_size=together,
             features=_features(),
             desc=f"comparing the images of {images.name}",
         ).with_format("arrow")

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from nearsight.data import ImageSet
+from nearsight.data.reduced_images import reduced_large
 from nearsight.data.value_groups import groups_of
 from nearsight.diagnosis import parts as registry
 from nearsight.diagnosis.decision import Decision
@@ -97,6 +98,8 @@ def diagnose(
 
     for note in bound.notes:
         tell(note)
+    examined = _reduced(examined, bound, tell)
+    beside = {name: _reduced(each, bound, tell) for name, each in (others or {}).items()}
     counts = f"{counted(len(examined), 'image')} in {counted(len(measured), 'part')}"
     progress.say(f"diagnosing {counts}: {', '.join(part.name for part in measured)}")
     if progress is not SILENT:
@@ -104,7 +107,7 @@ def diagnose(
             bound,
             examined,
             measured,
-            others=others or {},
+            others=beside,
             faithfulness=faithfulness,
             seed=seed,
             workers=workers,
@@ -131,7 +134,7 @@ def diagnose(
         decision=Decision.of(bound, whole=FULL_PASS in evaluation.scores, processes=processes),
         evaluation=evaluation,
         grids=grids,
-        others=others or {},
+        others=beside,
         found=found,
         groups=groups,
         faithfulness=faithfulness,
@@ -223,6 +226,16 @@ def _drawn(images: ImageSet, limit: int | None, seed: int) -> tuple[ImageSet, tu
         f"{limit:,} of {counted(len(images), 'image')} {agreeing(limit, 'was', 'were')} drawn at random, by "
         f"seed {seed}",
     )
+
+
+def _reduced(images: ImageSet, bound: TiledModel, tell: Callable[[str], None]) -> ImageSet:
+    """Return images with those that are too large to be held as a classifier that resizes sees them."""
+    if bound.preprocessing is None:
+        return images
+    found, note = reduced_large(images, bound.preprocessing)
+    if note is not None:
+        tell(note)
+    return found
 
 
 def _class_notes(images: ImageSet) -> tuple[str, ...]:

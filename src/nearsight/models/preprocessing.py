@@ -86,6 +86,12 @@ class Preprocessing:
         """Whether images are resized before anything else."""
         return self.resize_short is not None or self.resize_to is not None
 
+    @property
+    def resizing(self) -> "Preprocessing":
+        """The same resizing, of images of any colours."""
+        zeros, ones = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+        return Preprocessing(zeros, ones, self.resize_short, self.interpolation, self.resize_to)
+
     def resized(self, height: int, width: int) -> Size:
         """Return the height and width to which an image of a size is resized."""
         if self.resize_to is not None:

@@ -79,6 +79,12 @@ def training_size(images: ImageSet, recipe: Recipe) -> Size:
         if recipe.tile is not None:
             require_tile(images, recipe.tile)
             return recipe.tile, recipe.tile
+        large = images.first_large()
+        if large is not None:
+            raise InputError(
+                f"{images.path(large)} is too large to be held, and whole images are trained on; give "
+                f"`resize_short`, or train on tiles of at most {images.smallest} pixels"
+            )
         sizes = np.unique(images.sizes, axis=0)
         if len(sizes) > 1:
             raise InputError(

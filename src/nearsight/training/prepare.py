@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from nearsight.data import ImageSet
+from nearsight.data.reduced_images import reduced_large
 from nearsight.errors import InputError, first_line
 from nearsight.models import Architecture, Classifier, Preprocessing, build, receptive_field
 from nearsight.models.classifier import Network
@@ -102,7 +104,8 @@ def build_classifier(
             )
         if recipe.weights_of is None:
             count = min(STATISTICS_IMAGES, max(1, WHITENING_PIXELS // (size[0] * size[1])))
-            tiles = sample_tiles(images, count, recipe, size, preprocessing, processes)
+            held, _ = held_images(images, recipe, preprocessing)
+            tiles = sample_tiles(held, count, recipe, size, preprocessing, processes)
             whiten(layer, preprocessing.normalise(tiles))
         layer.weight.requires_grad_(False)
     made = Classifier(network, architecture, images.classes, tile, preprocessing, pooling=recipe.pooled)
@@ -150,6 +153,19 @@ def begin_classifier(
     tile = recipe.tile if recipe.tile is not None else recipe.model_tile
     made = Classifier(network, architecture, images.classes, tile, begin.preprocessing, pooling=recipe.pooled)
     return made, size
+
+
+def held_images(
+    images: ImageSet, recipe: Recipe, preprocessing: Preprocessing
+) -> tuple[ImageSet, str | None]:
+    """Return images as they are trained on, those that are too large to be held reduced once, and a note about these.
+
+    If a part of each is cut out at random, they are reduced so far that the smallest part has the run's size.
+    """
+    if recipe.resized_crop is not None and preprocessing.resize_short is not None:
+        short = math.ceil(preprocessing.resize_short / math.sqrt(recipe.resized_crop))
+        preprocessing = replace(preprocessing, resize_short=short)
+    return reduced_large(images, preprocessing)
 
 
 def check_pooling(recipe: Recipe) -> None:

@@ -11,12 +11,13 @@ import torch
 from torch import nn
 
 from nearsight.data import ImageSet, ImageSets
+from nearsight.data.reduced_images import reduced_large
 from nearsight.data.split_list import LISTING
 from nearsight.digest import BESIDE
 from nearsight.errors import InputError
 from nearsight.launch import Launch
 from nearsight.lock import writes
-from nearsight.models import Classifier, save_classifier
+from nearsight.models import Classifier, Preprocessing, save_classifier
 from nearsight.models.classifier import Network
 from nearsight.numbers import counted
 from nearsight.progress import SAID_SECONDS, SILENT, Progress, duration
@@ -51,7 +52,13 @@ from nearsight.training.metrics_log import METRICS, check_rows, kept_rows
 from nearsight.training.objective import first_group_weights
 from nearsight.training.optimizers import build_optimizers
 from nearsight.training.precision import PrecisionChoice, choose_precision
-from nearsight.training.prepare import begin_classifier, build_classifier, check_smallest_part, sample_tiles
+from nearsight.training.prepare import (
+    begin_classifier,
+    build_classifier,
+    check_smallest_part,
+    held_images,
+    sample_tiles,
+)
 from nearsight.training.step_time import seconds_of_step
 from nearsight.write import seals_of
 
@@ -144,6 +151,8 @@ def _train(
         classifier, size = build_classifier(recipe, images, progress, network, processes)
     else:
         classifier, size = begin_classifier(begin, recipe, images, progress)
+    material, sets = _held(material, sets, recipe, classifier.preprocessing, progress)
+    images = material.images
     steps = total_steps(recipe, len(images))
     sizes = tile_sizes(recipe.tile_schedule, size, steps)
     if "val" in sets:
@@ -219,6 +228,22 @@ def _train(
         shutil.rmtree(out / CHECKPOINT, ignore_errors=True)
     fabric.barrier()
     return Run.open(out)
+
+
+def _held(
+    material: Material, sets: ImageSets, recipe: Recipe, preprocessing: Preprocessing, progress: Progress
+) -> tuple[Material, ImageSets]:
+    """Return what is trained and validated on, in which images that are too large to be held are reduced once."""
+    images, note = held_images(material.images, recipe, preprocessing)
+    splits = dict(sets.splits)
+    notes = [note]
+    if "val" in sets:
+        splits["val"], note = reduced_large(sets["val"], preprocessing)
+        notes.append(note)
+    for note in notes:
+        if note is not None:
+            progress.say(note)
+    return replace(material, images=images), replace(sets, splits=splits)
 
 
 def total_steps(recipe: Recipe, images: int) -> int:

@@ -101,7 +101,6 @@ def diagnose(
             progress=channel,
         )
         matched = match_classes(examined.images, bound.classes)
-        _check_large(bound, matched.images)
         for note in matched.notes:
             channel.warn(note)
         nulls = (
@@ -146,17 +145,6 @@ def _check_blank(bound: TiledModel) -> None:
     if bound.skip_blank is not None and (bound.tile is None or Decision.of(bound).whole):
         raise InputError(
             "`skip_blank` is for classifiers that decide by tiles, and this one decides on whole images; leave it out"
-        )
-
-
-def _check_large(bound: TiledModel, images: ImageSet) -> None:
-    """Raise `InputError` if images are too large to be held, and the classifier resizes them."""
-    resizes = bound.preprocessing is not None and bound.preprocessing.resizes
-    large = images.first_large() if resizes else None
-    if large is not None:
-        raise InputError(
-            f"{images.path(large)} is too large to be held whole, as the diagnosis of a classifier that resizes "
-            "images takes; give reduced images, or let evaluate and heatmap read it part by part"
         )
 
 

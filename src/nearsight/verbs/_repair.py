@@ -1,14 +1,16 @@
 """Take shortcuts away from a run."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
-from nearsight.data import Data, ImageSets
+from nearsight.data import Data, ImageSet, ImageSets
 from nearsight.data.decode import allowed_pixels
+from nearsight.data.reduced_images import reduced_large
 from nearsight.diagnosis import Diagnosis
 from nearsight.errors import InputError
-from nearsight.evidence import DEFAULT_MEMORY
+from nearsight.evidence import DEFAULT_MEMORY, TiledModel
 from nearsight.launch import in_one_process
 from nearsight.lock import contents, writing
 from nearsight.models.classifier import Network
@@ -84,11 +86,11 @@ def repair(
         found = find_images(
             opened, data, "train", classes=bound.classes, reading=as_trained(reading, bound), progress=channel
         )
-        _check_held(found.sets)
+        sets = _held(found.sets, bound, channel)
         try:
             repaired = repair_run(
                 opened,
-                found.sets,
+                sets,
                 bound=bound,
                 verdicts=verdicts,
                 method=method,
@@ -122,15 +124,25 @@ def _check_tiles(diagnosis: Diagnosis, tile: int | None, stride: int | None, gri
             )
 
 
-def _check_held(sets: ImageSets) -> None:
-    """Raise `InputError` if an image of a set is too large to be held."""
-    for images in sets.values():
-        large = images.first_large()
+def _held(sets: ImageSets, bound: TiledModel, progress: Progress) -> ImageSets:
+    """Return the sets with what is too large to be held as a classifier that resizes sees it.
+
+    Raises `InputError` for such an image if the classifier does not resize.
+    """
+    found: dict[str, ImageSet] = {}
+    for split, images in sets.items():
+        found[split] = images
+        if bound.preprocessing is not None:
+            found[split], note = reduced_large(images, bound.preprocessing)
+            if note is not None:
+                progress.warn(note)
+        large = found[split].first_large()
         if large is not None:
             raise InputError(
                 f"{images.path(large)} is too large to be held whole, as a repair takes, which changes images; cut "
-                "them into parts"
+                "the images into parts and train on these, or train with `resize_short`"
             )
+    return replace(sets, splits=found)
 
 
 def _page_left_behind(place: Path) -> Path | None:

@@ -65,7 +65,7 @@ def near_duplicates(
     which less than `memory` is converted to float at a time. Time grows with the product of the numbers of
     images. Images too large to be held are read part by part. Raises `InputError` for an image that cannot be read.
     """
-    ours = torch.cat([torch.empty(0, 3 * THUMBNAIL**2), *thumbnails(images, memory, in_parts=True)])
+    ours = torch.cat([torch.empty(0, 3 * THUMBNAIL**2), *thumbnails(images, memory)])
     found = [
         Duplicate(
             index=index,
@@ -77,7 +77,7 @@ def near_duplicates(
             same_label=bool(images.labels[index] == others[split].labels[other]),
         )
         for split in others
-        for index, other, distance in _nearest(ours, thumbnails(others[split], memory, in_parts=True))
+        for index, other, distance in _nearest(ours, thumbnails(others[split], memory))
     ]
     found.sort(key=lambda duplicate: (duplicate.distance, duplicate.index))
     return tuple(found[:most])
