@@ -1,5 +1,6 @@
 """Commands on images that are read part by part say what they say of the same images read whole."""
 
+import copy
 import json
 import re
 from dataclasses import replace
@@ -140,10 +141,35 @@ def test_blank_tiles_are_skipped_and_said(folder: Path, classifier: Classifier) 
     assert "blank ones skipped" in found.figure(0).get_suptitle()
 
 
+@pytest.mark.parametrize("stride", [32, 24])
+def test_what_is_lost_without_a_tile_is_that_of_the_whole(
+    stride: int, folder: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = [folder / "cat" / "1.tif", folder / "cat" / "small-0.png"]
+
+    def removal() -> Heatmaps:
+        return nearsight.heatmap(classifier, images, stride=stride, evidence="removal", progress=False)
+
+    whole = removal()
+    monkeypatch.setenv(VARIABLE, "33M")
+    found = removal()
+    assert [one.large is not None for one in found.images] == [True, False]
+    for one, other in zip(found.images, whole.images, strict=True):
+        torch.testing.assert_close(one.evidence.logits, other.evidence.logits, rtol=1e-4, atol=1e-8)
+        assert one.evidence.kind == other.evidence.kind == "removal"
+        torch.testing.assert_close(one.evidence.scores(), other.evidence.scores())
+
+
 @pytest.mark.usefixtures("little_memory")
 def test_what_needs_the_whole_image_is_refused(folder: Path, classifier: Classifier) -> None:
+    for fill in ("blur", "other"):
+        images = [folder / "cat" / "0.tif", folder / "cat" / "1.tif"]
+        with pytest.raises(InputError, match=r"0\.tif is too large to be held whole"):
+            heatmap(classifier, images, evidence="removal", fill=fill)
+    decides_whole = copy.copy(classifier)
+    decides_whole.tile = None
     with pytest.raises(InputError, match=r"0\.tif is too large to be held whole"):
-        heatmap(classifier, [folder / "cat" / "0.tif"], evidence="removal")
+        heatmap(decides_whole, images, evidence="removal", tile=32)
 
 
 def test_a_set_of_them_is_evaluated_and_predicted(

@@ -18,6 +18,7 @@ from nearsight.evidence.stream import Looked, class_names, evidence_maps
 from nearsight.evidence.tile_settings import TileSettings
 from nearsight.evidence.windows import windowed_logits
 from nearsight.models import Preprocessing
+from nearsight.models.banded import Banded
 from nearsight.settings import Fill
 from nearsight.settings.protocols import FULL_PASS, MEAN_LOGIT
 from nearsight.tiles import TileGrid
@@ -205,6 +206,39 @@ class _Around:
     @property
     def shape(self) -> tuple[int, int]:
         return self.part.bottom - self.part.top, self.part.right - self.part.left
+
+
+def banded_removal(
+    ready: ReadyModel, settings: TileSettings, image: Banded, whole: EvidenceMap, colour: Tensor
+) -> EvidenceMap:
+    """Return what the mean logit of an image that is read by bands loses when each tile has one colour.
+
+    `whole` is the image's map, of all its tiles, and `colour`, float (3,), is in the units of the decoded image.
+    One band of the image is held, as high as all tiles that overlap those of one row of the grid.
+    """
+    grid = whole.grid
+    rows = [_overlapping(grid.tops, top, grid.tile) for top in grid.tops]
+    spans = [(grid.tops[down.start], grid.tops[down.stop - 1] + grid.tile) for down in rows]
+    every = neighbourhoods(grid)
+    assert ready.preprocessing is not None
+    fill = ready.preprocessing.normalise(colour.view(3, 1, 1)).to(ready.device, ready.dtype)
+
+    def parts() -> Iterator[Tensor]:
+        columns = len(grid.lefts)
+        for row, band in enumerate(image.bands(spans)):
+            for around in every[row * columns : (row + 1) * columns]:
+                part = ready.normalise(band[:, :, around.part.left : around.part.right])
+                inner_rows, inner_columns = around.tile.pixels
+                part[:, inner_rows, inner_columns] = fill
+                yield part
+
+    lost = torch.empty(len(whole.classes), len(grid), dtype=whole.logits.dtype)
+    found = evidence_maps(ready, settings, parts(), whole.classes, resized=True)
+    for around, part in zip(every, found, strict=True):
+        changed = whole.logits[:, around.rows, around.columns].double() - part.logits.double()
+        lost[:, around.number] = (changed.sum((1, 2)) / len(grid)).to(lost.dtype)
+    removal = Removal.of(MEAN_LOGIT, "mean", POOLED_SCORES[MEAN_LOGIT](whole).tolist())
+    return EvidenceMap(lost.view(-1, *grid.shape), grid, whole.classes, removal)
 
 
 def _with_part(whole: EvidenceMap, around: _Around, part: EvidenceMap) -> EvidenceMap:

@@ -14,7 +14,7 @@ from nearsight.evidence.forward_pass import Model, check_model
 from nearsight.evidence.kinds import check_removal
 from nearsight.evidence.map import EvidenceMap
 from nearsight.evidence.ready import FULL_PASS_SHARE, STACK_SHARE, ReadyModel
-from nearsight.evidence.removing import Removing
+from nearsight.evidence.removing import Removing, banded_removal
 from nearsight.evidence.tile_settings import TileSettings
 from nearsight.models import Classifier, Preprocessing
 from nearsight.models.banded import Banded, Seen
@@ -335,6 +335,22 @@ class TiledModel(Shown):
         if self.skip_blank is not None:
             raise InputError("maps of removal have a value for every tile; leave `skip_blank` out")
         return Removing(self._ready, self._settings, protocol, fill, self._classes).maps(images, others)
+
+    def removal_map_of_bands(self, image: Banded, whole: EvidenceMap, colour: Tensor) -> EvidenceMap:
+        """Return the removal map under `mean-logit` of an image that is read by bands, tiles filled with a colour.
+
+        >>> from nearsight.evidence.banded import HeldBands
+        >>> toy = Classifier.of(lambda images: images.mean((2, 3)), classes=3, tile=4, mean=0.0, std=1.0)
+        >>> bound, image = TiledModel(toy), torch.zeros(3, 6, 8, dtype=torch.uint8)
+        >>> lost = bound.removal_map_of_bands(HeldBands(image), bound.map_of_bands(image), torch.zeros(3))
+        >>> lost.kind, lost.grid.shape, float(lost.logits.abs().max())
+        ('removal', (3, 5), 0.0)
+
+        `whole` is its map (`map_of_bands`), and `colour`, float (3,), is from 0 to 255. It is what `removal_maps`
+        returns for the whole image if that is its mean colour. One band of rows is held.
+        """
+        self._ready.refresh()
+        return banded_removal(self._ready, self._settings, image, whole, colour)
 
     @checked
     def full_pass(self, images: Iterable[Tensor]) -> Tensor:

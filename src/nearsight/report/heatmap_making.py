@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from nearsight.data import to_pixels
@@ -30,6 +31,7 @@ from nearsight.report.heatmap import Heatmap, Heatmaps
 from nearsight.report.large_picture import LargePicture
 from nearsight.settings import EvidenceKind, Fill
 from nearsight.settings.choices import DEFAULT_EVIDENCE, DEFAULT_FILL
+from nearsight.settings.protocols import MEAN_LOGIT
 from nearsight.tiles import TileGrid
 from nearsight.together import ONE_PROCESS, Processes
 
@@ -125,20 +127,25 @@ class _Share:
         for place in dict.fromkeys(needed):
             name, image = self.given[place]
             self.pictures[place] = _looked_at(self.bound, image, name)
-        if self.decision is not None:
+        if self.decision is not None and not self._in_bands:
             self._held(needed)
         return [_grid(self.bound, self.pictures[place], self.given[place][0]) for place in self.own]
 
+    @property
+    def _in_bands(self) -> bool:
+        """Whether removal maps can be made of images that are read by bands of rows."""
+        return self.decision is not None and self.decision.protocol == MEAN_LOGIT and self.fill == "mean"
+
     def seconds_of_removal(self, grids: Sequence[TileGrid]) -> float:
         """Return about how long the removal of all tiles of the grids takes, from a pass or a batch that is timed."""
-        first = next((image for image in map(self.pictures.get, self.own) if isinstance(image, Tensor)), None)
-        if self.decision is None or first is None:
+        if self.decision is None or not grids:
             return 0.0
-        count = sum(map(len, grids))
         if not self.decision.whole:
             # All tiles that overlap the removed one are scored again.
             tiles = min(len(grids[0]), (2 * -(-grids[0].tile // grids[0].stride) - 1) ** 2)
             return self.bound.cost(grids).seconds * tiles
+        count = sum(map(len, grids))
+        [first, *_] = self._held(self.own)
         # What is set up for the first is not met again.
         self.bound.full_pass([first])
         watch = Stopwatch()
@@ -171,7 +178,7 @@ class _Share:
         """Return the heatmap of an image; a map of one that is read part by part is made, if there is none."""
         picture, name, chosen = self.pictures[place], self.given[place][0], self.chosen[place]
         if isinstance(picture, LargeImage):
-            return _large(self.bound, picture, name, chosen, evidence, self.progress)
+            return _large(self.bound, picture, name, chosen, evidence, self._in_bands, self.progress)
         assert evidence is not None
         return Heatmap(name, picture, evidence, chosen)
 
@@ -198,7 +205,10 @@ class _Share:
             pictures = (self.pictures[place] for place in block)
             return self.bound.maps(picture for picture in pictures if isinstance(picture, Tensor))
         others = self._held([self._after(place) for place in block]) if self.fill == "other" else None
-        return removal_maps(self.decision, self._held(block), fill=self.fill, others=others)
+        held = [
+            place for place in block if not (self._in_bands and isinstance(self.pictures[place], LargeImage))
+        ]
+        return removal_maps(self.decision, self._held(held), fill=self.fill, others=others)
 
     def _after(self, place: int) -> int:
         return (place + 1) % len(self.given)
@@ -208,7 +218,8 @@ class _Share:
         for picture in (self.pictures[place] for place in places):
             if not isinstance(picture, Tensor):
                 raise InputError(
-                    f"{picture.path} is too large to be held whole, as its score without a tile takes; leave "
+                    f"{picture.path} is too large to be held whole, as its score without a tile takes, unless a tile "
+                    "of its mean colour is put in place of another and the mean of all tiles decides; leave "
                     "`evidence='removal'` out, or cut a part out of it"
                 )
             found.append(picture)
@@ -237,17 +248,26 @@ def _large(
     name: str,
     chosen: int | None,
     evidence: EvidenceMap | None,
+    removes: bool,
     progress: Progress,
 ) -> Heatmap:
-    """Return the heatmap of an image that is read part by part; its map is made, if there is none."""
+    """Return the heatmap of an image that is read part by part; its map is made, if there is none.
+
+    It is that of its tiles, or if one `removes` them, of what the mean of all loses without each.
+    """
     overview = Overview(picture.height, picture.width)
+    sums = torch.zeros(3, dtype=torch.int64)
 
     def seen(top: int, rows: Tensor) -> None:
         overview.add(top, rows)
+        sums.add_(rows.sum((1, 2), dtype=torch.int64))
         progress.count(f"rows of {Path(name).name}", top + rows.shape[1], picture.height)
 
     if evidence is None:
         evidence = bound.map_of_bands(picture, seen)
+        if removes:
+            colour = (sums.double() / (picture.height * picture.width)).float()
+            evidence = bound.removal_map_of_bands(picture, evidence, colour)
     else:
         top = 0
         for rows in picture.parts():
