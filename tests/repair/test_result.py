@@ -87,7 +87,7 @@ def test_the_conclusion_begins_with_a_shortcut_that_is_still_there() -> None:
     assert found.before is not None
     conclusion, *_ = replace(found, after=(*found.before, *(found.after or ()))).sentences()
     assert conclusion.startswith(
-        "not removed, as the test images still show it: bird: a green tint; more images without the shortcut"
+        "still a shortcut on the test images: bird: a green tint; more images without the shortcut"
     )
     assert found.sentences()[0] in conclusion
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.repair.made_repair import make_repair
 
 from nearsight.errors import InputError
 from nearsight.evidence import EvidenceMap
@@ -113,3 +114,14 @@ def test_a_margin_of_anything_else_is_refused(tmp_path: Path) -> None:
         InputError, match=r"`margin` is for what compare wrote, and .* holds no comparison\.json"
     ):
         redraw(OLD / "diagnosis", tmp_path, 1)
+
+
+def test_the_page_of_a_repair_keeps_its_link_to_the_diagnosis_that_chose(tmp_path: Path) -> None:
+    directory = tmp_path / "repair"
+    make_repair(directory=directory).save(directory)
+    (directory / "diagnosis").mkdir()
+    (directory / "diagnosis" / "report.html").write_text("what chose")
+    for out, linked in ((directory, True), (tmp_path / "elsewhere", False)):
+        redraw(directory, out)
+        page = (out / "report.html").read_text(encoding="utf-8")
+        assert ('href="diagnosis/report.html"' in page) is linked

@@ -214,7 +214,7 @@ class Repair(Shown):
         if not still:
             return told
         names = ", ".join(f"{self.classes[one.class_number]}: {one.words}" for one in still)
-        return f"not removed, as the test images still show it: {names}; {told}"
+        return f"still a shortcut on the test images: {names}; {told}"
 
     def _worst(self) -> Iterator[str]:
         if self.worst is None:

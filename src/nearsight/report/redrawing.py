@@ -102,7 +102,8 @@ def _heatmaps(directory: Path, out: Path) -> list[Path]:
 
 
 def _repair(directory: Path, out: Path) -> list[Path]:
-    return draw_repair_pages(Repair.load(directory), out)
+    # Pages are drawn in a directory of their own, in the one where they will be.
+    return draw_repair_pages(Repair.load(directory), out, out.parent)
 
 
 def _run(directory: Path, out: Path) -> list[Path]:

@@ -64,9 +64,12 @@ def write_what_chose(directory: Path) -> None:
         write_diagnosis_page(Diagnosis.load(chosen_by), chosen_by / PAGE)
 
 
-def draw_repair_pages(repair: Repair, directory: Path) -> list[Path]:
-    """Write report.html and the figure of a repair into a directory, each whole or not at all; return the paths."""
+def draw_repair_pages(repair: Repair, directory: Path, place: Path | None = None) -> list[Path]:
+    """Write report.html and the figure of a repair into a directory, each whole or not at all; return the paths.
+
+    `place` is where they will be, if that is another directory.
+    """
     figures = [directory / FIGURE, directory / VECTOR_FIGURE]
     draw_repair(repair, *figures)
-    write_repair_page(repair, directory / PAGE)
+    write_repair_page(repair, directory / PAGE, place)
     return [directory / PAGE, *figures]

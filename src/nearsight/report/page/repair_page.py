@@ -42,14 +42,15 @@ _METHODS = {
 }
 
 
-def write_repair_page(repair: Repair, path: Path) -> None:
+def write_repair_page(repair: Repair, path: Path, place: Path | None = None) -> None:
     """Write the page of a repair to a file, whole or not at all.
 
     >>> write_repair_page(Repair.load("repairs/scenes"), Path("report.html"))  # doctest: +SKIP
 
-    The file needs no other files. Raises where `write_text` does.
+    The file needs no other files. It links to the diagnosis that chose if `place`, the directory where the page will
+    be, contains one; by default it is that of `path`. Raises where `write_text` does.
     """
-    write_text(path, repair_html(repair, path.parent))
+    write_text(path, repair_html(repair, path.parent if place is None else place))
 
 
 def repair_html(repair: Repair, directory: Path | None = None) -> str:
