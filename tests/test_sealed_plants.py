@@ -14,6 +14,7 @@ from studies.shortcuts.networks import ALL, CLASSES, Network, Plant, plant
 from studies.shortcuts.plants import STRENGTHS, Family, apply
 from studies.shortcuts.sealed import SEALED
 from studies.shortcuts.unseen import UNSEEN
+from studies.shortcuts.withheld import WITHHELD
 
 from nearsight.data import ImageSet, MemoryImages
 
@@ -48,7 +49,7 @@ def _planted(family: Family, strength: int, pictures: torch.Tensor) -> torch.Ten
 
 
 @pytest.mark.parametrize("side", [32, 48])
-@pytest.mark.parametrize("family", SEALED, ids=lambda family: family.name)
+@pytest.mark.parametrize("family", [*SEALED, *WITHHELD], ids=lambda family: family.name)
 def test_a_plant_grows_with_its_strength_and_is_the_same_at_each_call(family: Family, side: int) -> None:
     pictures = _pictures(side)
     before = pictures.clone()
@@ -69,7 +70,7 @@ def test_a_plant_grows_with_its_strength_and_is_the_same_at_each_call(family: Fa
 
 
 def test_families_have_names_of_their_own_and_words_in_lower_case() -> None:
-    assert len(ALL) == len(FAMILIES) + len(HELD_OUT) + len(UNSEEN) + len(SEALED)
+    assert len(ALL) == len(FAMILIES) + len(HELD_OUT) + len(UNSEEN) + len(SEALED) + len(WITHHELD)
     assert all(word == word.lower() for family in ALL.values() for word in family.words)
 
 

@@ -23,8 +23,9 @@ from studies.shortcuts.held_out import HELD_OUT
 from studies.shortcuts.plants import Change, Family, apply
 from studies.shortcuts.sealed import SEALED
 from studies.shortcuts.unseen import UNSEEN
+from studies.shortcuts.withheld import WITHHELD
 
-ALL = {family.name: family for family in (*FAMILIES, *HELD_OUT, *UNSEEN, *SEALED)}
+ALL = {family.name: family for family in (*FAMILIES, *HELD_OUT, *UNSEEN, *SEALED, *WITHHELD)}
 SETS = ("stl10", "cifar10", "tiny-imagenet-40")
 KINDS = ("tile", "whole")
 CLASSES = 10
