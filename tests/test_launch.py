@@ -32,14 +32,35 @@ def test_launchers_say_which_process_this_is(environment: dict[str, str], by: st
         TORCHRUN | {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1"},
         {"LOCAL_RANK": "0", "NODE_RANK": "0"},
         {"LOCAL_RANK": "99"},
+        # Another launcher's single process, and a setting that a shell keeps for launchers.
+        {"RANK": "0", "WORLD_SIZE": "1"},
+        {"OMPI_COMM_WORLD_SIZE": "1", "OMPI_COMM_WORLD_RANK": "0"},
+        {"WORLD_SIZE": "4"},
     ],
 )
 def test_one_process_is_alone(environment: dict[str, str]) -> None:
     assert read_launch(environment) == ALONE
 
 
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"RANK": "5", "WORLD_SIZE": "6"},
+        {"RANK": "0", "WORLD_SIZE": "6", "LOCAL_RANK": "0"},
+        {"OMPI_COMM_WORLD_SIZE": "6", "OMPI_COMM_WORLD_RANK": "0"},
+        {"PMI_SIZE": "6", "PMI_RANK": "1"},
+    ],
+)
+def test_several_processes_of_another_launcher_are_refused(environment: dict[str, str]) -> None:
+    with pytest.raises(
+        InputError, match="is 6, and neither torchrun nor srun started this process; start with"
+    ):
+        read_launch(environment)
+
+
 def test_a_process_that_a_training_starts_reports_nothing_and_shares_nothing() -> None:
-    child = read_launch({"LOCAL_RANK": "1", "NODE_RANK": "0", "WORLD_SIZE": "2"})
+    # With a rank that its parent's shell had kept.
+    child = read_launch({"LOCAL_RANK": "1", "NODE_RANK": "0", "WORLD_SIZE": "2", "RANK": "0"})
     assert not child.first
     assert not child.takes_part
     assert child.by is None

@@ -14,6 +14,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 Launcher = Literal["torchrun", "srun"]
+# What other launchers set to the number of processes that they start.
+_OTHER_LAUNCHERS = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "WORLD_SIZE")
 _LONGEST = 9  # digits of a number of processes
 
 
@@ -91,7 +93,7 @@ def read_launch(environment: Mapping[str, str]) -> Launch:
 
     A script within a SLURM allocation is alone; what `srun` starts in it is not. For the processes that a
     training on several devices starts itself, only the rank is known. Raises `InputError` where `this_launch`
-    does.
+    does, and for several processes of another launcher, each of which would do all the work.
     """
     if "TORCHELASTIC_RUN_ID" in environment:
         names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
@@ -110,10 +112,24 @@ def read_launch(environment: Mapping[str, str]) -> Launch:
             raise InputError(f"srun started {processes} tasks on {nodes} nodes; start as many on each")
         return _checked(Launch(rank, processes, local_rank, nodes, "srun"))
     # Fabric sets these together for the processes that it starts; a rank alone, as a shell may have kept, is none.
+    of_fabric = "WORLD_SIZE" in environment and "NODE_RANK" in environment
+    if not of_fabric:
+        _refuse_other_launchers(environment)
     if "WORLD_SIZE" not in environment:
         return ALONE
     ranks = [environment.get(name, "0") for name in ("NODE_RANK", "LOCAL_RANK")]
     return ALONE if ranks == ["0", "0"] else Launch(rank=1)
+
+
+def _refuse_other_launchers(environment: Mapping[str, str]) -> None:
+    for name in _OTHER_LAUNCHERS:
+        # A number of processes without a rank is a setting for launchers, not the trace of one.
+        ranked = name != "WORLD_SIZE" or "RANK" in environment
+        if name in environment and ranked and (processes := _number(environment, name)) > 1:
+            raise InputError(
+                f"the environment's {name} is {processes}, and neither torchrun nor srun started this process; start "
+                f"with `torchrun --nproc-per-node {processes} -m nearsight …`, or unset {name} to work alone"
+            )
 
 
 def _number(environment: Mapping[str, str], name: str) -> int:
