@@ -1,6 +1,7 @@
 """An evaluation against doing it by hand: one image, one tile at a time."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from nearsight.data import ImageSet, load
 from nearsight.errors import InputError
 from nearsight.evaluation import evaluate
+from nearsight.evaluation.expected import expected_of
 from nearsight.evidence import TiledModel
 from nearsight.evidence.cost import Cost
 from nearsight.models import Classifier
@@ -221,7 +223,7 @@ def test_how_long_it_takes_is_said_before_it_begins(
     bound = TiledModel(make_classifier(tile=6), stride=4, device="cpu")
     evaluate(bound, uniform, progress=listener)
     assert asked == []
-    monkeypatch.setattr("nearsight.evaluation.expected.FEW_PIXELS", 1)
+    monkeypatch.setattr("nearsight.evaluation.scoring.expected_of", partial(expected_of, least=1))
     found = evaluate(bound, uniform, progress=listener)
     assert asked == [found.settings["tiles"]]
     assert listener.said == [f"evaluating {len(uniform)} images: {asked[0]:,} tiles, about 1:31"]
