@@ -101,3 +101,9 @@ def test_the_error_goes_from_one_process_to_another() -> None:
         "(2 GiB were asked for); give a smaller `memory`, or free some memory"
     )
     assert str(again.among(())).endswith("; free some memory, or take a smaller set")
+
+
+def test_a_library_on_a_disk_that_starts_nothing_lacks_no_memory() -> None:
+    said = "/tmp/some.so: failed to map segment from shared object"
+    assert is_shortage(ImportError(said))
+    assert not is_shortage(ImportError(f"{said}: Operation not permitted"))

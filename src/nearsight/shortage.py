@@ -20,8 +20,9 @@ _SAID = (
 )  # fmt: skip
 # What oneDNN says of work that it does not know.
 _UNKNOWN = "could not create a primitive descriptor"
-# What the system says of a library that it has no memory to load.
+# What the system says of a library that it has no memory to load, and of one on a disk that starts nothing.
 _UNLOADED = "failed to map segment from shared object"
+_FORBIDDEN = ("not permitted", "permission denied")
 _GPU = ("cuda", "cudnn", "cublas", "mps backend", "hip ")
 _ASKED = re.compile(r"allocate (\d[\d.,]* ?(?:bytes|[KMGT]i?B))", re.IGNORECASE)
 
@@ -86,7 +87,8 @@ def is_shortage(error: BaseException) -> bool:
     if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
         return True
     if isinstance(error, ImportError | OSError):
-        return _UNLOADED in str(error)
+        said = str(error).lower()
+        return _UNLOADED in said and not any(words in said for words in _FORBIDDEN)
     if isinstance(error, InputError) or not isinstance(error, RuntimeError | ValueError):
         return type(error).__name__ == "RuntimeException" and _says_so(error)
     return _says_so(error)

@@ -92,6 +92,19 @@ def test_image_sets_give_their_images_and_labels() -> None:
     assert len(unlabelled(load("digits"))) == 1797
 
 
+def test_a_file_has_one_digest_however_its_set_is_held(tmp_path: Path) -> None:
+    for shade, name in enumerate(("cat/1.png", "cat/2.png", "dog/1.png", "dog/2.png")):
+        photo(tmp_path / "set" / "train" / name, shade)
+        photo(tmp_path / "set" / "test" / name, 10 * shade)
+    held = load(tmp_path / "set")["test"]
+    files = unlabelled(tmp_path / "set" / "test")
+    found = unlabelled(held)
+    assert held.pixels is not None
+    digests = {found.digest(i) for i in range(4)}
+    assert digests == {files.digest(i) for i in range(4)}
+    assert len(digests) == 4
+
+
 def test_a_table_given_twice_counts_twice(tmp_path: Path) -> None:
     one = parquet(tmp_path / "some.parquet")
     paths = unlabelled([one, one]).paths()

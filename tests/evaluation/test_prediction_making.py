@@ -173,6 +173,22 @@ def test_what_was_there_is_kept_and_the_rest_comes_when_it_is_resumed(
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize("protocol", ["full-pass", "vote"])
+def test_images_that_are_given_twice_are_continued(
+    suffix: str, protocol: str, folder: Path, bound: TiledModel, tmp_path: Path
+) -> None:
+    files = sorted(map(str, folder.rglob("*.png")))[:2]
+    cells = [{"bytes": Path(file).read_bytes(), "path": Path(file).name} for file in files]
+    table = pyarrow.table({"image": cells})
+    parquet.write_table(table, tmp_path / "some.parquet")
+    out, twice = tmp_path / f"out{suffix}", [tmp_path / "some.parquet"] * 2
+    first = make_predictions(bound, unlabelled(twice), out=out, protocol=protocol).table
+    assert len(first) == 2 * len(files)
+    again = make_predictions(bound, unlabelled(twice), out=out, resume=True, protocol=protocol).table
+    assert told(again) == told(first)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_images_that_were_replaced_are_predicted_again(
     suffix: str,
     folder: Path,

@@ -45,6 +45,14 @@ def test_an_image_that_cannot_be_read_keeps_its_row() -> None:
     assert kept([("a", ""), ("b", "2")], [("a", "1"), ("b", "1")]).missing == (1,)
 
 
-def test_many_rows_of_one_path_take_no_longer_than_others() -> None:
-    images = [("image.png", str(number)) for number in range(100_000)]
-    assert kept(images, [*images]).missing == ()
+def test_each_image_is_read_once_however_many_rows_its_path_has() -> None:
+    images = [("image.png", str(number)) for number in range(10_000)]
+    read: list[int] = []
+
+    def digest(number: int) -> str:
+        read.append(number)
+        return images[number][1]
+
+    found = rows_kept([path for path, _ in images], {"image.png": [digest for _, digest in images]}, digest)
+    assert found.missing == ()
+    assert read == [*range(len(images))]

@@ -50,8 +50,8 @@ class _Part(Protocol):
     def image(self, i: int) -> Tensor | LargeImage:
         """Return image i, uint8 (3, H, W); raises `InputError` for one that is damaged."""
 
-    def file(self, i: int) -> bytes | str | None:
-        """Return the content of the file of image i, or its path; None if the image is held as pixels."""
+    def digest(self, i: int) -> str:
+        """Return the digest of the content of image i, empty if its file cannot be read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +62,8 @@ class _Files:
     def image(self, i: int) -> Tensor | LargeImage:
         return _decoded(self.paths[i], self.paths[i], self.reading)
 
-    def file(self, i: int) -> bytes | str | None:
-        return self.paths[i]
+    def digest(self, i: int) -> str:
+        return digest_of(self.paths[i])
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,8 +75,8 @@ class _Rows:
     def image(self, i: int) -> Tensor | LargeImage:
         return _decoded(image_file(self.rows[i]["image"]), self.paths[i], self.reading)
 
-    def file(self, i: int) -> bytes | str | None:
-        return image_file(self.rows[i]["image"])
+    def digest(self, i: int) -> str:
+        return digest_of(image_file(self.rows[i]["image"]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,9 +89,8 @@ class _Held:
         with allowed_pixels(self.reading.max_pixels), values_from(self.reading.value_range):
             return to_pixels(self.held[i], self.paths[i])
 
-    def file(self, i: int) -> bytes | str | None:
-        del i
-        return None
+    def digest(self, i: int) -> str:
+        return digest_of_pixels(self.image(i))
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,8 +101,15 @@ class _OfSet:
     def image(self, i: int) -> Tensor | LargeImage:
         return self.images.looked_at(i)
 
-    def file(self, i: int) -> bytes | str | None:
-        return self.images.file(i)
+    def digest(self, i: int) -> str:
+        # A set that is held as pixels has the digests of the files that it was read from.
+        file, known = self.images.file(i), self.images.known_identity
+        if file is not None:
+            return digest_of(file)
+        if known is not None:
+            return str(known.digests[i])
+        pixels = self.image(i)
+        return digest_of_pixels(pixels) if isinstance(pixels, Tensor) else ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,13 +155,9 @@ class Unlabelled:
         """
         part, place = self._place(i)
         try:
-            file = part.file(place)
-            if file is not None:
-                return digest_of(file)
-            pixels = part.image(place)
+            return part.digest(place)
         except InputError:
             return ""
-        return digest_of_pixels(pixels) if isinstance(pixels, Tensor) else ""
 
     def paths(self) -> list[str]:
         """Return the path of every image, or what names it."""

@@ -1,6 +1,7 @@
 """Whether a model still predicts what earlier rows of a table say, for what the file itself cannot tell."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,12 +29,17 @@ def check_earlier_rows(
     replaced, or that cannot be read any more are not compared.
     """
     rows = [row for row in first_rows(file, _READ).to_pylist() if row[FAULT] is None]
-    known = [(row, numbers.get((row[PATH], row.get(DIGEST)))) for row in rows]
-    compared = [(row, number) for row, number in known if number is not None][:_COMPARED]
+    by_image: dict[int, dict[str, Any]] = {}
+    for row in rows:
+        number = numbers.get((row[PATH], row.get(DIGEST)))
+        # An image that is given twice has two rows.
+        if number is not None:
+            by_image.setdefault(number, row)
+    compared = dict(islice(by_image.items(), _COMPARED))
     if not compared:
         return
-    found = predict([number for _, number in compared]).to_pylist()
-    for (before, _), now in zip(compared, found, strict=True):
+    found = predict([*compared]).to_pylist()
+    for before, now in zip(compared.values(), found, strict=True):
         if now[FAULT] is None and not _alike(before, now):
             raise InputError(
                 f"{file} says {_said(before)} of {before[PATH]}, which is predicted as {_said(now)} now: the model, "
