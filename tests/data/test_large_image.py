@@ -12,9 +12,12 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from nearsight.data import image_set
 from nearsight.data import large_image as module
 from nearsight.data.decode import allowed_pixels, decode_image
 from nearsight.data.decode_memory import VARIABLE
+from nearsight.data.image_set import JoinedImages
+from nearsight.data.joined_images import chosen_of
 from nearsight.data.large_image import LargeImage, Overview, large_image
 from nearsight.data.loading import load
 from nearsight.data.scan import _held
@@ -237,6 +240,25 @@ def test_a_set_reads_in_parts_whatever_takes_more_than_may_be_taken(
     images = load(tmp_path / "set", progress=False)["test"]
     assert images.first_large() == 0
     assert [isinstance(images.looked_at(i), LargeImage) for i in range(2)] == [True, False]
+
+
+def test_large_images_are_found_without_decoding_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # From their sizes alone, all of them may be too large.
+    for name, mode, height in (("a", "L", 150), ("b", "L", 151), ("c", "RGB", 152)):
+        (tmp_path / "set" / "test" / name).mkdir(parents=True)
+        Image.new(mode, (100, height)).save(tmp_path / "set" / "test" / name / "1.tif")
+    monkeypatch.setenv(VARIABLE, str(32 * 2**20 + 6 * 15_000))
+    images = load(tmp_path / "set", progress=False)["test"]
+
+    def decode(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(image_set, "decode_image", decode)
+    assert images.first_large() == 2
+    assert images.select(np.array([0, 1])).first_large() is None
+    joined = chosen_of([images, images.select(np.array([1]))], np.array([3, 0, 2]))
+    assert isinstance(joined.images, JoinedImages)
+    assert joined.first_large() == 2
 
 
 @pytest.mark.usefixtures("little_memory")

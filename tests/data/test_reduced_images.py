@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from tests.processes import in_processes
 
+from nearsight.data import image_set
 from nearsight.data import reduced_images as module
 from nearsight.data.decode_memory import VARIABLE
 from nearsight.data.image_set import ImageSet
@@ -120,6 +121,30 @@ def test_regions_are_reduced_with_their_images(folder: Path, monkeypatch: pytest
     assert region.shape == found.image(0).shape[1:]
     assert float(region.float().mean()) == pytest.approx(0.5, abs=0.02)
     assert region[0].all()
+
+
+def test_none_is_decoded_to_find_the_large_ones(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, LITTLE)
+    large = images(folder)
+
+    def decode(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(image_set, "decode_image", decode)
+    _, note = reduced_large(large, TO_40)
+    assert note is not None
+    assert note.startswith("7 images of test")
+
+
+def test_what_is_large_at_the_size_that_it_has_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, LITTLE)
+    large = images(folder)
+    tall = large.select(np.flatnonzero(large.sizes[:, 0] == 110))
+    for some in (tall, chosen_of([tall, tall], np.array([0, len(tall)]))):
+        with pytest.raises(InputError, match="too large to be held, also at the size"):
+            reduced_large(some, Preprocessing(HALF, HALF, resize_short=110))
 
 
 def test_what_stays_large_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from nearsight.data.decode_memory import VARIABLE
 from nearsight.data.image_set import ImageSet
 from nearsight.data.loading import load
 from nearsight.data.thumbnails import near_others, near_pairs
+from nearsight.errors import InputError
 from nearsight.together import all_processes
 
 pyvips = pytest.importorskip("pyvips")
@@ -55,3 +56,17 @@ def test_copies_of_large_images_are_found_by_any_number_of_processes(
 
     for count in (1, 2):
         assert in_processes(monkeypatch, count, search) == [expected] * count
+
+
+def test_a_large_image_that_cannot_be_read_in_parts_has_no_copies(
+    images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, str(32 * 2**20 + 50_000))
+    parted = load(images, progress=False)["test"]
+    with Image.open(parted.path(0)) as image:
+        image.load()
+    image.save(parted.path(0), "WEBP")
+    with pytest.raises(InputError, match="parts of a WEBP are not read"):
+        parted.first_large()
+    assert near_pairs(parted).tolist() == []
+    assert [*near_others(parted, parted)[:, 0].unique().tolist()] == [1, 2, 3, 4, 5]

@@ -97,16 +97,19 @@ class StreamedImages:
         """Decode image i, uint8 of shape (3, H, W); raises `InputError` naming the file if it is damaged."""
         return self._decoded(i, decode_image)
 
+    def large(self, i: int) -> LargeImage | None:
+        """Return image i, to be read part by part, if memory should not hold it; nothing is decoded."""
+        # Most are so small that their header need not be read.
+        if most_bytes(int(self.sizes[i].prod(dtype=np.int64))) <= decode_memory():
+            return None
+        if not isinstance(self.file(i), str):
+            return None
+        return self._decoded(i, lambda file, name: large_image(str(file), name))
+
     def looked_at(self, i: int) -> Tensor | LargeImage:
         """Decode image i, or return it to be read part by part if memory should not hold it."""
-        # Most are so small that their header need not be read.
-        if most_bytes(int(self.sizes[i].prod(dtype=np.int64))) > decode_memory() and isinstance(
-            image_file(self.rows[int(self.index[i])]["image"]), str
-        ):
-            found = self._decoded(i, lambda file, name: large_image(str(file), name))
-            if found is not None:
-                return found
-        return self.image(i)
+        found = self.large(i)
+        return self.image(i) if found is None else found
 
     def tile(self, i: int, top: int, left: int, size: tuple[int, int]) -> Tensor:
         """Decode one tile of image i, of `size` (height, width) at `top` and `left`: the same pixels as in `image`.
@@ -237,10 +240,15 @@ class JoinedImages:
         """Return image i, uint8 of shape (3, H, W), as its store gives it."""
         return self.parts[int(self.part[i])].image(int(self.place[i]))
 
+    def large(self, i: int) -> LargeImage | None:
+        """Return image i, to be read part by part, if memory should not hold it; nothing is decoded."""
+        part = self.parts[int(self.part[i])]
+        return part.large(int(self.place[i])) if isinstance(part, StreamedImages | JoinedImages) else None
+
     def looked_at(self, i: int) -> Tensor | LargeImage:
         """Return image i, or what reads it part by part if memory should not hold it, as its store gives it."""
-        part, place = self.parts[int(self.part[i])], int(self.place[i])
-        return part.looked_at(place) if isinstance(part, StreamedImages | JoinedImages) else part.image(place)
+        found = self.large(i)
+        return self.image(i) if found is None else found
 
     def tile(self, i: int, top: int, left: int, size: tuple[int, int]) -> Tensor:
         """Return one tile of image i, `size` (height, width) pixels from `top` and `left`, uint8 (3, *size)."""
@@ -398,10 +406,15 @@ class ImageSet:
         >>> toy = ImageSet("toy", "train", ("cat", "dog"), np.array([0, 1]), images)
         >>> toy.first_large() is None
         True
+
+        None is decoded. Raises `InputError` for one that is too large to be decoded whole and cannot be read part by
+        part.
         """
-        pixels = self.sizes.prod(1, dtype=np.int64)
-        for i, count in enumerate(pixels.tolist()):
-            if most_bytes(count) > decode_memory() and not isinstance(self.looked_at(i), Tensor):
+        store, memory = self.images, decode_memory()
+        if not isinstance(store, StreamedImages | JoinedImages):
+            return None
+        for i, pixels in enumerate(self.sizes.prod(1, dtype=np.int64).tolist()):
+            if most_bytes(pixels) > memory and store.large(i) is not None:
                 return i
         return None
 

@@ -15,7 +15,7 @@ from nearsight.data.decode import allowed_pixels
 from nearsight.data.decode_memory import decode_memory
 from nearsight.data.image_set import ImageSet, JoinedImages, Store, StreamedImages, image_file
 from nearsight.data.kept import kept_of
-from nearsight.data.large_image import LargeImage, large_image
+from nearsight.data.large_image import large_image
 from nearsight.data.part_readers import reads_parts
 from nearsight.data.regions import ReducedRegions
 from nearsight.data.stamps import stamp_of_sources
@@ -90,17 +90,18 @@ def reduced_large(images: ImageSet, reduction: Reduction) -> tuple[ImageSet, str
     """
     if not reduction.resizes or images.first_large() is None:
         return images, None
-    store = _with_reduced(images.images, reduction.resizing)
-    assert isinstance(store, JoinedImages)
-    changed = int((store.sizes != images.sizes).any(1).sum())
-    regions = None if images.regions is None else ReducedRegions(images.regions, images.sizes)
-    found = replace(images, images=store, regions=regions, known_identity=images.identity)
+    found, store = images, _with_reduced(images.images, reduction.resizing)
+    # Without one that is resized, the store itself is returned.
+    if isinstance(store, JoinedImages):
+        regions = None if images.regions is None else ReducedRegions(images.regions, images.sizes)
+        found = replace(images, images=store, regions=regions, known_identity=images.identity)
     left = found.first_large()
     if left is not None:
         raise InputError(
             f"{images.path(left)} is too large to be held, also at the size at which the classifier sees it; cut it "
             "into parts"
         )
+    changed = int((found.sizes != images.sizes).any(1).sum())
     return found, (
         f"{counted(changed, 'image')} of {images.split} too large to be held {agreeing(changed, 'is', 'are')} "
         "reduced as the classifier does: what shows only at full resolution is not seen"
@@ -122,7 +123,7 @@ def _with_reduced(store: Store, reduction: Reduction) -> Store:
     numbers = [
         i
         for i, (height, width) in enumerate(store.sizes.tolist())
-        if reduction.resized(height, width) != (height, width) and isinstance(store.looked_at(i), LargeImage)
+        if reduction.resized(height, width) != (height, width) and store.large(i) is not None
     ]
     if not numbers:
         return store

@@ -54,7 +54,7 @@ def thumbnails(
     streamed = images.images if isinstance(images.images, StreamedImages) else None
     kept = None
     if streamed is not None:
-        kept = _kept(streamed, processes, _BATCH if images.first_large() is None else _LARGE_BATCH)
+        kept = _kept(streamed, processes, _LARGE_BATCH if _has_large(images) else _BATCH)
     for first in range(0, len(images), CHUNK):
         numbers = range(first, min(first + CHUNK, len(images)))
         if images.pixels is not None:
@@ -68,6 +68,14 @@ def thumbnails(
         deviation = levelled.pow(2).mean(1, keepdim=True).sqrt()
         tiny = torch.from_numpy(images.sizes[numbers.start : numbers.stop].min(1) < THUMBNAIL)[:, None]
         yield torch.where((deviation < FLAT) | tiny, 0, F.normalize(levelled, dim=1))
+
+
+def _has_large(images: ImageSet) -> bool:
+    try:
+        return images.first_large() is not None
+    except InputError:
+        # It is too large, and cannot be read part by part either: like any such image, it has no thumbnail.
+        return True
 
 
 def _reduced_one(image: Tensor | LargeImage, floats: int = _FLOATS) -> Tensor:
