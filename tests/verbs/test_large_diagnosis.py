@@ -1,6 +1,7 @@
 """A diagnosis of images that are read part by part says what that of the same images says, held whole."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 import nearsight
+from nearsight.data import ImageSet, MemoryImages, reduced_images
 from nearsight.data.decode_memory import VARIABLE
-from nearsight.diagnosis import Diagnosis
+from nearsight.diagnosis import Diagnosis, choosing
+from nearsight.diagnosis.diagnosing import diagnose
 from nearsight.diagnosis.verdicts import finders
 from nearsight.errors import InputError
 from nearsight.evaluation import evaluate
@@ -207,13 +210,53 @@ def test_a_classifier_that_resizes_is_diagnosed_as_on_the_same_images_held_whole
         assert found.table(table).equals(whole.table(table)), table
 
 
+def small() -> ImageSet:
+    """Two small pictures of each class, held in memory."""
+    random = np.random.default_rng(1)
+    pixels = torch.from_numpy(random.integers(0, 256, (4, 3, 48, 40), dtype=np.uint8))
+    held = MemoryImages(pixels, ("a", "b", "c", "d"))
+    return ImageSet("slides", "test", ("cat", "dog"), np.array([0, 0, 1, 1]), held)
+
+
+@pytest.mark.usefixtures("little_memory")
+def test_of_other_splits_only_what_chooses_is_reduced(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sets = nearsight.load(folder, progress=False)
+    others = {"train": sets["train"], "val": replace(sets["test"], split="val")}
+    resizing = nearsight.TiledModel(made(TILE, Preprocessing(HALF, HALF, resize_short=32)), stride=8)
+    monkeypatch.setattr(choosing, "OF_A_CLASS", 3)
+    monkeypatch.setattr(finders, "FINDERS", {"repeats": finders.FINDERS["repeats"]})
+    calls: list[str] = []
+    reduce = reduced_images._Reduce.__call__
+    monkeypatch.setattr(
+        reduced_images._Reduce, "__call__", lambda self, batch: calls.append("") or reduce(self, batch)
+    )
+    found = diagnose(resizing, small(), others=others, parts=["errors", "labels"])
+    assert (len(calls), found.notes) == (0, ())
+    found = diagnose(resizing, small(), others=others, parts=["verdicts"])
+    assert len(calls) == found["verdicts"].trained == 6
+    assert found.notes[0].startswith("6 images of")
+
+
+@pytest.mark.usefixtures("little_memory")
+def test_what_no_part_reads_may_be_resized_in_any_way(folder: Path) -> None:
+    sets = nearsight.load(folder, progress=False)
+    preprocessing = Preprocessing(HALF, HALF, resize_short=32, interpolation="lanczos")
+    bound = nearsight.TiledModel(made(TILE, preprocessing), stride=8)
+    others = {"train": sets["train"]}
+    assert diagnose(bound, small(), others=others, parts=["errors"]).images == 4
+    with pytest.raises(InputError, match="lanczos"):
+        diagnose(bound, small(), others=others, parts=["verdicts"])
+
+
 @pytest.mark.usefixtures("little_memory")
 def test_a_repair_is_of_images_that_can_be_held_once_they_are_resized(folder: Path) -> None:
     sets = nearsight.load(folder, progress=False)
     with pytest.raises(InputError, match=r"tif is too large to be held whole, as a repair takes"):
         _repair._held(sets, nearsight.TiledModel(made(TILE, Preprocessing(HALF, HALF))), SILENT)
     resizing = nearsight.TiledModel(made(TILE, Preprocessing(HALF, HALF, resize_short=32)))
-    held = _repair._held(sets, resizing, SILENT)
+    more = replace(sets, splits={**sets, "more": replace(sets["test"], split="more")})
+    held = _repair._held(more, resizing, SILENT)
+    assert held["more"] is more["more"]
     for split, images in sets.items():
         assert held[split].sizes.min() == held[split].sizes.min(1).max() == 32
         assert held[split].identity.digests.tolist() == images.identity.digests.tolist()

@@ -13,6 +13,7 @@ from nearsight.data import ImageSet
 from nearsight.data.reduced_images import reduced_large
 from nearsight.data.value_groups import groups_of
 from nearsight.diagnosis import parts as registry
+from nearsight.diagnosis.choosing import training_images
 from nearsight.diagnosis.decision import Decision
 from nearsight.diagnosis.draw import draw
 from nearsight.diagnosis.expected import expected_diagnosis
@@ -22,6 +23,7 @@ from nearsight.diagnosis.parted import PartedPictures
 from nearsight.diagnosis.pictures import ExaminedPictures, OverviewPictures
 from nearsight.diagnosis.result import Diagnosis
 from nearsight.diagnosis.subject import Subject
+from nearsight.diagnosis.verdicts.part import VERDICTS
 from nearsight.errors import InputError
 from nearsight.evidence import TiledModel
 from nearsight.models import Classifier
@@ -99,7 +101,10 @@ def diagnose(
     for note in bound.notes:
         tell(note)
     examined = _reduced(examined, bound, tell)
-    beside = {name: _reduced(each, bound, tell) for name, each in (others or {}).items()}
+    beside, training = others or {}, None
+    if VERDICTS.name in {part.name for part in measured}:
+        training = training_images(examined, beside, seed)
+        training = None if training is None else _reduced(training, bound, tell)
     counts = f"{counted(len(examined), 'image')} in {counted(len(measured), 'part')}"
     progress.say(f"diagnosing {counts}: {', '.join(part.name for part in measured)}")
     if progress is not SILENT:
@@ -144,6 +149,7 @@ def diagnose(
         tell=tell,
         progress=progress,
         parted=parted,
+        training=training,
     )
 
     def add(part: Part[Any, Any], one: Any) -> None:

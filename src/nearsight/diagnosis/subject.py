@@ -23,15 +23,17 @@ from nearsight.tiles import TileGrid
 class Subject:
     """A bound classifier and the images it is examined on.
 
-    `evaluation` holds the scores of the images under every available protocol, `grids` the tile grid of each
-    image. `decision` is how the classifier is meant to predict. `others` are the set's other splits by name,
-    labelled with the same classes. `groups` is the column by which accuracy is shown. `faithfulness` is the
-    number of images on which maps are checked; None leaves it to the part. `nulls` returns networks like this one
-    that learned nothing, bound in the same way; they give the values by chance. It is None if they are not wanted.
-    `seed` fixes everything that is drawn. `tell` warns of something that a reader must know, and keeps it as a
-    note. `found` holds what the parts that this part needs found before it; read it with `PART.of(subject.found)`.
-    `removed` holds the `removals` that earlier parts asked for, and is empty if none did. `parted` reads the images
-    if some are too large to be held; it is None if all are held, and whatever needs an image whole asks it first.
+    `evaluation` holds the scores of the images under every available protocol, `grids` the tile grid of each image.
+    `decision` is how the classifier is meant to predict. `others` are the set's other splits by name, labelled with
+    the same classes. `groups` is the column by which accuracy is shown. `faithfulness` is the number of images on
+    which maps are checked; None leaves it to the part. `nulls` returns networks like this one that learned nothing,
+    bound in the same way; they give the values by chance. It is None if they are not wanted. `training` are those of
+    `others` that choose in place of half of a small split (`training_images`); it is None if they do not, or if no
+    part asks. `seed` fixes everything that is drawn. `tell` warns of something that a reader must know, and keeps it
+    as a note. `found` holds what the parts that this part needs found before it; read it with
+    `PART.of(subject.found)`. `removed` holds the `removals` that earlier parts asked for, and is empty if none did.
+    `parted` reads the images if some are too large to be held; it is None if all are held, and whatever needs an
+    image whole asks it first.
     """
 
     bound: TiledModel
@@ -50,6 +52,7 @@ class Subject:
     progress: Progress = SILENT
     removed: dict[int, EvidenceMap] = field(default_factory=dict)
     parted: PartedPictures | None = None
+    training: ImageSet | None = None
 
     @property
     def takes_whole(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Unpack
 from nearsight.data import Data, ImageSet, ImageSets
 from nearsight.data.decode import allowed_pixels
 from nearsight.data.reduced_images import reduced_large
+from nearsight.data.split_list import TRAINED_ON
 from nearsight.diagnosis import Diagnosis
 from nearsight.errors import InputError
 from nearsight.evidence import DEFAULT_MEMORY, TiledModel
@@ -127,11 +128,13 @@ def _check_tiles(diagnosis: Diagnosis, tile: int | None, stride: int | None, gri
 def _held(sets: ImageSets, bound: TiledModel, progress: Progress) -> ImageSets:
     """Return the sets with what is too large to be held as a classifier that resizes sees it.
 
-    Raises `InputError` for such an image if the classifier does not resize.
+    These are the splits that a repair reads: a training is validated on `val`. Others are only searched for
+    near-duplicates. Raises `InputError` for such an image if the classifier does not resize.
     """
-    found: dict[str, ImageSet] = {}
+    found: dict[str, ImageSet] = dict(sets)
     for split, images in sets.items():
-        found[split] = images
+        if split not in (*TRAINED_ON, "test"):
+            continue
         if bound.preprocessing is not None:
             found[split], note = reduced_large(images, bound.preprocessing)
             if note is not None:

@@ -12,7 +12,7 @@ from nearsight.data import ImageSet
 from nearsight.data.joined_images import chosen_of
 from nearsight.diagnosis.box import Box
 from nearsight.diagnosis.candidates import UNASKED, Examined
-from nearsight.diagnosis.choosing import choosing_half, training_images
+from nearsight.diagnosis.choosing import choosing_half
 from nearsight.diagnosis.findings import Findings
 from nearsight.diagnosis.lead import Lead
 from nearsight.diagnosis.look import Look
@@ -153,7 +153,7 @@ def extent_of(evidence: Tensor, grid: TileGrid) -> Box:
 def _measure(subject: Subject, seen: Sequence[Seen]) -> Verdicts | Nothing:
     images = subject.images
     halves = _halves(subject)
-    training = training_images(images, subject.others, subject.seed)
+    training = subject.training
     examined = halves if training is None else _with_training(halves, training)
     if subject.parted is not None:
         halves, examined = (_parted(subject, one, seen) for one in (halves, examined))
