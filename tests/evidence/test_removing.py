@@ -1,5 +1,8 @@
 """Removal maps against images changed one by one and scored by the functions that score any image."""
 
+import gc
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
@@ -10,8 +13,11 @@ from torch import Tensor, nn
 
 from nearsight.errors import InputError
 from nearsight.evidence import EvidenceMap, TiledModel
+from nearsight.evidence.banded import HeldBands
 from nearsight.evidence.map import POOLED_SCORES
+from nearsight.evidence.removing import _Around
 from nearsight.models import Architecture, Classifier, Preprocessing, TileNet, build
+from nearsight.models.banded import Seen
 from nearsight.settings.pooled import Pooling
 
 TOLERANCE = 1e-4
@@ -129,6 +135,46 @@ def test_a_full_pass_loses_what_its_crop_sees_of_a_tile() -> None:
         torch.testing.assert_close(lost.logits[:, row, column], wanted[0] - wanted[1], atol=TOLERANCE, rtol=0)
     assert bool((lost.logits[:, 0] == 0).all())
     assert bool((lost.logits[:, 2] != 0).any())
+
+
+@dataclass(frozen=True)
+class CountedBands(HeldBands):
+    """Bands that count the neighbourhoods of tiles that are held when each is asked for."""
+
+    held: list[int] = field(default_factory=list)
+
+    def bands(self, spans: Iterable[tuple[int, int]], seen: Seen | None = None) -> Iterator[Tensor]:
+        for band in super().bands(spans, seen):
+            self.held.append(sum(type(one) is _Around for one in gc.get_objects()))
+            yield band
+
+
+@pytest.mark.parametrize("memory", [2_000, 2**28])
+@pytest.mark.parametrize("network", [padded, unpadded])
+def test_bands_lose_what_the_whole_image_does(network: type[nn.Module], memory: int) -> None:
+    preprocessing = Preprocessing((0.5, 0.4, 0.3), (0.2, 0.3, 0.4))
+    architecture = Architecture("resnet18", classes=5, width=0.1)
+    classifier = Classifier(network(), architecture, tuple("abcde"), 8, preprocessing)
+    generator = torch.Generator().manual_seed(0)
+    image = torch.randint(256, (3, 43, 22), dtype=torch.uint8, generator=generator)
+    bound = TiledModel(classifier, stride=3, memory=memory)
+    [wanted] = bound.removal_maps([image], protocol="mean-logit")
+    bands = HeldBands(image)
+    found = bound.removal_map_of_bands(bands, bound.map_of_bands(bands), image.float().mean((1, 2)))
+    assert (found.grid, found.removal.fill) == (wanted.grid, "mean")
+    torch.testing.assert_close(found.logits, wanted.logits, atol=TOLERANCE, rtol=0)
+
+
+def test_bands_hold_the_neighbourhoods_of_one_row() -> None:
+    toy = Classifier.of(lambda images: images.mean((2, 3)), classes=3, tile=4, mean=0.0, std=1.0)
+    bound, image = TiledModel(toy, stride=2, memory=4_000), torch.zeros(3, 64, 20, dtype=torch.uint8)
+    bands = CountedBands(image)
+    whole = bound.map_of_bands(HeldBands(image))
+    bound.removal_map_of_bands(bands, whole, torch.zeros(3))
+    rows, columns = whole.grid.shape
+    assert (rows, columns) == (31, 9)
+    assert len(bands.held) == rows
+    assert max(bands.held) <= columns, bands.held
 
 
 def test_images_of_another_size_fill_too() -> None:

@@ -1,5 +1,6 @@
 """What the scores of images lose, tile by tile, when the tile is replaced."""
 
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -214,19 +215,22 @@ def banded_removal(
     """Return what the mean logit of an image that is read by bands loses when each tile has one colour.
 
     `whole` is the image's map, of all its tiles, and `colour`, float (3,), is in the units of the decoded image.
-    One band of the image is held, as high as all tiles that overlap those of one row of the grid.
+    Beside the maps, one band of the image is held, as high as all tiles that overlap those of one row of the grid,
+    and the parts of it that a batch takes.
     """
     grid = whole.grid
-    rows = [_overlapping(grid.tops, top, grid.tile) for top in grid.tops]
-    spans = [(grid.tops[down.start], grid.tops[down.stop - 1] + grid.tile) for down in rows]
-    every = neighbourhoods(grid)
+    tops = grid.tops
+    rows = [_overlapping(tops, top, grid.tile) for top in tops]
+    spans = [(tops[down.start], tops[down.stop - 1] + grid.tile) for down in rows]
+    waiting: deque[_Around] = deque()
     assert ready.preprocessing is not None
     fill = ready.preprocessing.normalise(colour.view(3, 1, 1)).to(ready.device, ready.dtype)
 
     def parts() -> Iterator[Tensor]:
-        columns = len(grid.lefts)
         for row, band in enumerate(image.bands(spans)):
-            for around in every[row * columns : (row + 1) * columns]:
+            # Parts of one size are stacked.
+            for around in sorted(neighbourhoods_of(grid, row), key=lambda one: one.shape):
+                waiting.append(around)
                 part = ready.normalise(band[:, :, around.part.left : around.part.right])
                 inner_rows, inner_columns = around.tile.pixels
                 part[:, inner_rows, inner_columns] = fill
@@ -234,7 +238,8 @@ def banded_removal(
 
     lost = torch.empty(len(whole.classes), len(grid), dtype=whole.logits.dtype)
     found = evidence_maps(ready, settings, parts(), whole.classes, resized=True)
-    for around, part in zip(every, found, strict=True):
+    for part in found:
+        around = waiting.popleft()
         changed = whole.logits[:, around.rows, around.columns].double() - part.logits.double()
         lost[:, around.number] = (changed.sum((1, 2)) / len(grid)).to(lost.dtype)
     removal = Removal.of(MEAN_LOGIT, "mean", POOLED_SCORES[MEAN_LOGIT](whole).tolist())
@@ -293,29 +298,29 @@ def neighbourhoods(grid: TileGrid) -> list[_Around]:
     >>> first.part, first.columns
     (Box(top=0, left=0, bottom=4, right=6), slice(0, 2, None))
     """
-    rows, columns = (
-        [_overlapping(starts, start, grid.tile) for start in starts] for starts in (grid.tops, grid.lefts)
-    )
-    found: list[_Around] = []
-    for row, top in enumerate(grid.tops):
-        for column, left in enumerate(grid.lefts):
-            down, right = rows[row], columns[column]
-            part = Box(
-                grid.tops[down.start],
-                grid.lefts[right.start],
-                grid.tops[down.stop - 1] + grid.tile,
-                grid.lefts[right.stop - 1] + grid.tile,
-            )
-            inside = Box(
-                top - part.top, left - part.left, top - part.top + grid.tile, left - part.left + grid.tile
-            )
-            found.append(_Around(len(found), down, right, part, inside))
-    return found
+    return [around for row in range(grid.shape[0]) for around in neighbourhoods_of(grid, row)]
+
+
+def neighbourhoods_of(grid: TileGrid, row: int) -> Iterator[_Around]:
+    """Yield for each tile of one row of a grid all tiles that share a pixel with it.
+
+    >>> [around.number for around in neighbourhoods_of(TileGrid(6, 6, tile=4, stride=2), 1)]
+    [2, 3]
+    """
+    tops, lefts, tile = grid.tops, grid.lefts, grid.tile
+    top, down = tops[row], _overlapping(tops, tops[row], tile)
+    for column, left in enumerate(lefts):
+        right = _overlapping(lefts, left, tile)
+        part = Box(
+            tops[down.start], lefts[right.start], tops[down.stop - 1] + tile, lefts[right.stop - 1] + tile
+        )
+        inside = Box(top - part.top, left - part.left, top - part.top + tile, left - part.left + tile)
+        yield _Around(row * len(lefts) + column, down, right, part, inside)
 
 
 def _overlapping(starts: tuple[int, ...], start: int, tile: int) -> slice:
-    near = [place for place, other in enumerate(starts) if abs(other - start) < tile]
-    return slice(near[0], near[-1] + 1)
+    """Return which of some tiles, whose starts ascend, share a pixel with the one from a start on."""
+    return slice(bisect_right(starts, start - tile), bisect_left(starts, start + tile))
 
 
 def seen_whole(grid: TileGrid, preprocessing: Preprocessing | None, size: torch.Size) -> Box:

@@ -347,7 +347,8 @@ class TiledModel(Shown):
         ('removal', (3, 5), 0.0)
 
         `whole` is its map (`map_of_bands`), and `colour`, float (3,), is from 0 to 255. It is what `removal_maps`
-        returns for the whole image if that is its mean colour. One band of rows is held.
+        returns for the whole image if that is its mean colour. Beside the maps, one band of rows is held, and the
+        parts of it that a batch takes.
         """
         self._ready.refresh()
         return banded_removal(self._ready, self._settings, image, whole, colour)
