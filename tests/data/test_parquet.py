@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from nearsight.data.loading import load
+from nearsight.data.parquet_schema import parquet_schema, read_header
 from nearsight.errors import InputError
 
 Write = Callable[..., Path]
@@ -288,16 +289,74 @@ def test_lists_of_one_length_of_which_some_are_missing_are_read_or_left_out(
     path = write_parquet(
         "sample.parquet", [png(k) for k in range(3)], {}, label=[0, 1, 0], object_cells=cells
     )
-
-    def refuses(*_: object, **__: object) -> NoReturn:
-        raise pa.ArrowInvalid("Expected all lists to be of size=4 but index 1 had size=0")
-
     if too_old:
         monkeypatch.setattr("nearsight.data.parquet_schema._LACKING", 1000)
-        monkeypatch.setattr(pq.ParquetFile, "iter_batches", refuses)
     sets = load(path.parent)
     assert [sets["sample"].region(k) is not None for k in range(3)] == [not too_old, False, not too_old]
     assert ("the column 'object_cells' is left out, as pyarrow" in str(sets.notes)) == too_old
+
+
+@pytest.mark.skipif(
+    int(pa.__version__.partition(".")[0]) < 26, reason="pyarrow 25 writes no missing lists of a fixed length"
+)
+@pytest.mark.parametrize("lacking", [0, 1, None])
+@pytest.mark.parametrize("alike", [True, False], ids=["the same classes", "classes in another order"])
+def test_a_column_that_one_shard_lacks_in_part_is_left_out_of_all(
+    alike: bool, lacking: int | None, write_parquet: Write, png: Png, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nearsight.data.parquet_schema._LACKING", 1000)
+    for shard, names in enumerate((["cat", "dog"], ["cat", "dog"] if alike else ["dog", "cat"])):
+        cells = [[1, 0, 0, 0], None if shard == lacking else [0, 1, 0, 0], [0, 0, None, 1]]
+        features = FEATURES | {"label": {"names": names, "_type": "ClassLabel"}}
+        path = write_parquet(
+            f"set/sample-{shard}.parquet",
+            [png(3 * shard + k) for k in range(3)],
+            {"huggingface": {"info": {"features": features}}},
+            label=[0, 1, 0],
+            object_cells=pa.array(cells, pa.list_(pa.uint8(), 4)),
+        )
+    sets = load(path.parent)
+    assert len(sets["sample"]) == 6
+    assert [sets["sample"].region(k) is not None for k in (0, 3)] == [lacking is None] * 2
+    assert str(sets.notes).count("the column 'object_cells' is left out, as pyarrow") == (lacking is not None)
+
+
+@pytest.mark.skipif(
+    int(pa.__version__.partition(".")[0]) < 26, reason="pyarrow 25 writes no missing lists of a fixed length"
+)
+@pytest.mark.parametrize(
+    ("cells", "kind", "read", "lacks"),
+    [
+        ([[1, 2], [3, None], [5, 6]], pa.list_(pa.int32(), 2), False, False),
+        ([[1, 2], None, [5, 6]], pa.list_(pa.int32(), 2), False, True),
+        ([[1], [2], [3]], pa.list_(pa.int32(), 1), True, False),
+        ([[1], None, [3]], pa.list_(pa.int32(), 1), True, True),
+    ],
+)
+def test_missing_lists_are_counted_where_the_file_says_it(
+    cells: list[list[int] | None],
+    kind: pa.DataType,
+    read: bool,
+    lacks: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("nearsight.data.parquet_schema._LACKING", 1000)
+    whole = pa.array([[1, 2]] * 3, pa.list_(pa.int32(), 2))
+    table = pa.table({"a.b": pa.array(cells, kind), "a": whole, "a.b.c.d": [1, 2, 3]})
+    pq.write_table(table, tmp_path / "cells.parquet", row_group_size=2)
+    reads = []
+
+    def reading(*_: object, **__: object) -> list[NoReturn]:
+        reads.append(1)
+        if lacks:
+            raise pa.ArrowInvalid("Expected all lists to be of size=1 but index 1 had size=0")
+        return []
+
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", reading)
+    header = read_header(tmp_path / "cells.parquet")
+    assert parquet_schema(header, tmp_path / "cells.parquet").left_out == (("a.b",) if lacks else ())
+    assert bool(reads) == read
 
 
 @pytest.mark.skipif(

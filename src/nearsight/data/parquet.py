@@ -94,14 +94,30 @@ def _read(files: list[Path]) -> Table:
     filled = [file for file, header in headers.items() if header.num_rows]
     if not filled:
         raise InputError(f"{where} has no rows; write or download it again")
-    schemas = {file: parquet_schema(headers[file], file) for file in filled}
+    schemas = _without_left_out({file: parquet_schema(headers[file], file) for file in filled})
+    notes = dict.fromkeys(note for schema in schemas.values() for note in schema.notes)
     # Files that number their classes alike are one table to `datasets`, which takes the names from the first
     # file.
     alike = [(key, list(group)) for key, group in groupby(filled, lambda file: schemas[file].numbering)]
     if len(alike) == 1:
-        return _read_alike(filled, where, schemas[filled[0]])
-    tables = {_span(group): _read_alike(group, _span(group), schemas[group[0]]) for _, group in alike}
-    return joined(tables, where)
+        table = _read_alike(filled, where, schemas[filled[0]])
+    else:
+        tables = {_span(group): _read_alike(group, _span(group), schemas[group[0]]) for _, group in alike}
+        table = joined(tables, where)
+    return replace(table, notes=(*table.notes, *notes))
+
+
+def _without_left_out(schemas: dict[Path, ParquetSchema]) -> dict[Path, ParquetSchema]:
+    """Leave out of all files what cannot be read in one of them."""
+    from datasets import Features
+
+    left_out = {name for schema in schemas.values() for name in schema.left_out}
+    return {
+        file: replace(
+            schema, features=Features({k: kind for k, kind in schema.features.items() if k not in left_out})
+        )
+        for file, schema in schemas.items()
+    }
 
 
 def _read_alike(files: list[Path], where: str, schema: ParquetSchema) -> Table:
@@ -122,7 +138,7 @@ def _read_alike(files: list[Path], where: str, schema: ParquetSchema) -> Table:
     table = as_table(rows, where, schema.class_names)
     table, told = with_files_beside(table, files[0].parent)
     copied = _told_copied(files) if placed is None else []
-    return replace(table, notes=(*table.notes, *schema.notes, *told, *copied))
+    return replace(table, notes=(*table.notes, *told, *copied))
 
 
 def _told_copied(files: list[Path]) -> list[str]:

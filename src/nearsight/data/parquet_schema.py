@@ -32,12 +32,13 @@ class ParquetSchema:
     """The columns of a file that can be read, in the form for `datasets`, and the class names in its metadata.
 
     `class_columns` are the columns whose numbers are those of named classes, with the names as they are written.
-    `notes` report what was changed or left out.
+    `left_out` are the columns that cannot be read, and `notes` report them and what was changed.
     """
 
     features: "Features"
     class_names: tuple[str, ...] | None
     class_columns: dict[str, list[str]]
+    left_out: tuple[str, ...]
     notes: tuple[str, ...]
 
     @property
@@ -94,6 +95,7 @@ def parquet_schema(header: "FileMetaData", file: Path) -> ParquetSchema:
     notes: list[str] = []
     features: dict[str, Any] = {}
     class_columns = {}
+    left_out = []
     for field in schema:
         kind = told.get(field.name)
         names = _class_names(kind, field.type, file, field.name)
@@ -101,9 +103,11 @@ def parquet_schema(header: "FileMetaData", file: Path) -> ParquetSchema:
             class_columns[field.name] = names
         feature = _feature(field, kind, names)
         if feature is None:
+            left_out.append(field.name)
             notes.append(f"the column '{field.name}' is left out, as {field.type} is not read")
             continue
-        if _lacks_lists(field, file):
+        if _lacks_lists(field, header, file):
+            left_out.append(field.name)
             notes.append(
                 f"the column '{field.name}' is left out, as pyarrow {pa.__version__} cannot read {field.type} of "
                 f"which some are missing; {_LACKING}.0 can"
@@ -115,7 +119,8 @@ def parquet_schema(header: "FileMetaData", file: Path) -> ParquetSchema:
             notes.append(f"'{field.name}' names several classes alike, which get a number: {listed(equal)}")
     from datasets import Features
 
-    return ParquetSchema(Features(features), _own_class_names(header, file), class_columns, tuple(notes))
+    own = _own_class_names(header, file)
+    return ParquetSchema(Features(features), own, class_columns, tuple(left_out), tuple(notes))
 
 
 def _feature(field: "pa.Field", told: Any, names: list[str] | None) -> Any:
@@ -142,13 +147,25 @@ def _feature(field: "pa.Field", told: Any, names: list[str] | None) -> Any:
     return found
 
 
-def _lacks_lists(field: "pa.Field", file: Path) -> bool:
+def _lacks_lists(field: "pa.Field", header: "FileMetaData", file: Path) -> bool:
     """Whether a column has lists of one length of which some are missing, and pyarrow is too old to read them."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     if not pa.types.is_fixed_size_list(field.type) or int(pa.__version__.split(".")[0]) >= _LACKING:
         return False
+    kind = field.type
+    if kind.list_size > 1 and not pa.types.is_nested(kind.value_type):
+        # Its path has the names of the list and of the values behind its own; a column that is no list may, too.
+        leaves = enumerate(map(header.schema.column, range(header.num_columns)))
+        own = [
+            k for k, leaf in leaves if leaf.max_repetition_level and leaf.path.rsplit(".", 2)[0] == field.name
+        ]
+        groups = [header.row_group(k) for k in range(header.num_row_groups)]
+        # For a missing list the file counts one value.
+        return any(
+            group.column(k).num_values != group.num_rows * kind.list_size for group in groups for k in own
+        )
     try:
         with pq.ParquetFile(file) as held:
             for _ in held.iter_batches(columns=[field.name]):
