@@ -129,8 +129,12 @@ class LargeImage:
         ]
         corners = list(product(*starts))
         squares = [(round(top * high), round(left * wide)) for top, left in corners]
-        parts = self.tiles(squares, (int(side * high), int(side * wide)))
-        means = torch.stack([part.float().mean((1, 2)) for part in parts])
+        size = (int(side * high), int(side * wide))
+        with self._opened() as reader:
+            # One square is held at a time, as they may be large.
+            means = torch.stack(
+                [self._read(reader, top, left, size).float().mean((1, 2)) for top, left in squares]
+            )
         of_level = torch.stack(
             [level[:, top : top + side, left : left + side].float().mean((1, 2)) for top, left in corners]
         )
