@@ -120,9 +120,8 @@ def run(arguments: argparse.Namespace) -> None:
         if not arguments.keep_runs:
             shutil.rmtree(arguments.out / network.name)
         write_rows(lines, rows, more=True)
-        print(
-            f"{network.name}: {sum(bool(row['nearsight']) for row in rows)} classes with verdicts", flush=True
-        )
+        told = sum(any(row[method] for method in arguments.methods) for row in rows)
+        print(f"{network.name}: {told} classes with findings", flush=True)
     done_with(arguments.out)
 
 
