@@ -53,7 +53,7 @@ def test_one_process_is_alone(environment: dict[str, str]) -> None:
 )
 def test_several_processes_of_another_launcher_are_refused(environment: dict[str, str]) -> None:
     with pytest.raises(
-        InputError, match="is 6, and neither torchrun nor srun started this process; start with"
+        InputError, match="is 6, and neither torchrun nor srun started this process; start the 6"
     ):
         read_launch(environment)
 

@@ -128,7 +128,7 @@ def _refuse_other_launchers(environment: Mapping[str, str]) -> None:
         if name in environment and ranked and (processes := _number(environment, name)) > 1:
             raise InputError(
                 f"the environment's {name} is {processes}, and neither torchrun nor srun started this process; start "
-                f"with `torchrun --nproc-per-node {processes} -m nearsight …`, or unset {name} to work alone"
+                f"the {processes} processes with torchrun, or unset {name} to work alone"
             )
 
 
