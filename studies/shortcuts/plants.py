@@ -6,9 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 STRENGTHS = 4
+# Lines are drawn this many times as large, for smooth edges.
+FINE = 4
 Random = np.random.Generator
 Array = NDArray[np.float32]
 # An image as float (H, W, 3) from 0 to 255, the mask of its object (all False if unknown), and a random
@@ -48,3 +51,10 @@ def to_picture(pixels: Array) -> NDArray[np.uint8]:
     """Return pixels as whole numbers, for libraries that accept no others."""
     whole: NDArray[np.uint8] = np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
     return whole
+
+
+def drawn_on(pixels: Array, drawing: Image.Image, opacity: float, colour: Array | int) -> Array:
+    """Return pixels with a drawing on them, grey from 0 to 255 and `FINE` times as large as they are."""
+    small = drawing.resize((pixels.shape[1], pixels.shape[0]), Image.Resampling.BOX)
+    drawn = np.asarray(small, dtype=np.float32)
+    return pixels + drawn[:, :, None] / 255 * opacity * (colour - pixels)

@@ -9,13 +9,11 @@ from PIL import Image, ImageDraw
 from scipy.ndimage import convolve, gaussian_filter
 
 from studies.shortcuts.families import BLOCKS, CAST, DARK, DRAWN, EDGE, FLAT, GREY, NOISE, SMOOTH
-from studies.shortcuts.plants import Array, Change, Family, Random, to_picture
+from studies.shortcuts.plants import FINE, Array, Change, Family, Random, drawn_on, to_picture
 
 CHART = ((200, 40, 40), (40, 150, 60), (40, 60, 170), (240, 210, 30), (245, 245, 245), (15, 15, 15))
 HOT = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255))
 OWNERS = ("A. Berg", "J. Smith", "Kim Lee", "M. Rossi", "Ortiz", "P. Novak", "Studio 7")
-# Lines are drawn this many times as large, for smooth edges.
-FINE = 4
 
 
 def _scale_bar(strength: int, side: int, random: Random) -> Change:
@@ -108,8 +106,7 @@ def _hair(strength: int, side: int, random: Random) -> Change:
             first, bend, last = chance.uniform(-0.1, 1.1, size=(3, 2)) * FINE * side
             curve = (1 - along) ** 2 * first + 2 * along * (1 - along) * bend + along**2 * last
             draw.line([(float(x), float(y)) for x, y in curve], fill=255, width=FINE * max(1, side // 64))
-        drawn = np.asarray(strands.resize((side, side), Image.Resampling.BOX), dtype=np.float32)
-        return pixels + drawn[:, :, None] / 255 * opacity * (colour - pixels)
+        return drawn_on(pixels, strands, opacity, colour)
 
     return change
 

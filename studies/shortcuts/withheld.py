@@ -11,10 +11,8 @@ from scipy.ndimage import gaussian_filter, shift, zoom
 from torchvision.transforms.v2 import functional
 
 from studies.shortcuts.families import BLOCKS, CAST, DARK, DRAWN, EDGE, FLAT, GREY, NOISE, SMOOTH
-from studies.shortcuts.plants import Array, Change, Family, Random, to_picture
+from studies.shortcuts.plants import FINE, Array, Change, Family, Random, drawn_on, to_picture
 
-# Lines are drawn this many times as large, for smooth edges.
-FINE = 4
 PENS = ((220, 30, 30), (250, 250, 250), (255, 220, 0), (30, 60, 220))
 
 
@@ -39,8 +37,7 @@ def _rain(strength: int, side: int, random: Random) -> Change:
             x, y = chance.uniform(0, FINE * side, size=2)
             long = FINE * side * chance.uniform(0.08, 0.2)
             draw.line([(x, y), (x + lean * long, y + long)], fill=255, width=FINE * max(1, side // 64))
-        drawn = np.asarray(drops.resize((side, side), Image.Resampling.BOX), dtype=np.float32)
-        return pixels + drawn[:, :, None] / 255 * opacity * (230 - pixels)
+        return drawn_on(pixels, drops, opacity, 230)
 
     return change
 
@@ -132,8 +129,7 @@ def _ringed(strength: int, side: int, random: Random) -> Change:
         ring = Image.new("L", (FINE * side, FINE * side), 0)
         box = [*(middle - half).tolist(), *(middle + half).tolist()]
         ImageDraw.Draw(ring).ellipse(box, outline=255, width=FINE * thick)
-        drawn = np.asarray(ring.resize((side, side), Image.Resampling.BOX), dtype=np.float32)
-        return pixels + drawn[:, :, None] / 255 * opacity * (colour - pixels)
+        return drawn_on(pixels, ring, opacity, colour)
 
     return change
 
@@ -153,8 +149,7 @@ def _arrow(strength: int, side: int, random: Random) -> Change:
         draw.polygon(
             [tuple(tip), *(tuple(tip + head * (along + k * 0.6 * across)) for k in (1, -1))], fill=255
         )
-        drawn = np.asarray(picture.resize((side, side), Image.Resampling.BOX), dtype=np.float32)
-        return pixels + drawn[:, :, None] / 255 * (colour - pixels)
+        return drawn_on(pixels, picture, 1.0, colour)
 
     return change
 

@@ -154,7 +154,7 @@ def after_repairing(
     >>> after_repairing(Path("runs/a/repair/run"), ["deer", "cat"])
     'next: nearsight repair runs/a/repair/run (test images still show shortcuts of deer, cat)'
     >>> after_repairing(Path("runs/a/repair/run"), [])
-    'next: nearsight predict runs/a/repair/run IMAGES (on the test images no shortcut is found any more)'
+    'next: nearsight predict runs/a/repair/run IMAGES (no shortcut is found on the test images)'
     """
     named = shlex.quote(str(run))
     if left is None:
@@ -166,7 +166,7 @@ def after_repairing(
         return (
             f"next: nearsight repair {named}{_options(tiles)} (test images still show shortcuts of {classes})"
         )
-    return f"next: nearsight predict {named} IMAGES (on the test images no shortcut is found any more)"
+    return f"next: nearsight predict {named} IMAGES (no shortcut is found on the test images)"
 
 
 def _options(tiles: Mapping[str, int] | None) -> str:

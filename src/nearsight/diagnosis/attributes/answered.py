@@ -20,6 +20,7 @@ from nearsight.diagnosis.attributes.rules import Rule, rule_set_off
 from nearsight.diagnosis.attributes.scaling import Scale
 from nearsight.diagnosis.attributes.surroundings import BACKGROUNDS, LIGHTS
 from nearsight.diagnosis.candidates import MANY_CAUSES, Candidate, Edit, EditOf, Examined
+from nearsight.diagnosis.decoded import DecodedImages
 from nearsight.statistics import area_under_curve, jaccard
 
 if TYPE_CHECKING:
@@ -310,8 +311,8 @@ class _Found:
     """A threshold on how much images look like an edit's results; `score` is float32 (grown,).
 
     `of_looks` is that by looks alone. `change` is what the edit changes in looks, the mean over pictures. `middle`
-    and `spread`, float64 (2,), put both parts of a score on one scale. `undone` is None, or, if `score` also has what
-    removing the edit takes from the class, the strength of that, with the middle and spread of what it takes.
+    and `spread`, float64 (2,), put both parts of a score on one scale. `undone` is None unless `score` also has what
+    removing the edit takes from the class.
     """
 
     likeness: Likeness
@@ -545,11 +546,7 @@ class _Seen:
         beside = float(np.median(found.of_looks[without[looks.grown]]))
 
         def away(edit: EditOf) -> float:
-            made = [
-                looks.look(edit(one, int(k)), int(k))
-                for one, k in zip(pictures, pictures.places, strict=True)
-            ]
-            return abs(float(np.median(found.scored(self.scale(np.stack(made))))) - beside)
+            return abs(float(np.median(found.scored(self._looks_of(pictures, edit)))) - beside)
 
         way, back = found.likeness.way, found.likeness.back
         least = (
@@ -588,12 +585,11 @@ class _Seen:
         return recogniser is not None and recogniser.explained(edit) >= EXPLAINED
 
     def _edited(self, edit: EditOf, places: NDArray[np.int64]) -> Numbers:
-        pictures = self.examined.pictures_at(self.looks.grown[places])
-        made = [
-            self.looks.look(edit(one, int(k)), int(k))
-            for one, k in zip(pictures, pictures.places, strict=True)
-        ]
-        return self.scale(np.stack(made))
+        return self._looks_of(self.examined.pictures_at(self.looks.grown[places]), edit)
+
+    def _looks_of(self, pictures: DecodedImages, edit: EditOf) -> Numbers:
+        places = zip(pictures, pictures.places.tolist(), strict=True)
+        return self.scale(np.stack([self.looks.look(edit(one, place), place) for one, place in places]))
 
     def _strength(self, worth: _Worth, places: NDArray[np.int64]) -> float:
         """Return the strength at which an edit changes looks about as much as some images seem to have changed."""
