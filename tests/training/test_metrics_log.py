@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tests.processes import files_of
 
 from nearsight.errors import InputError
 from nearsight.training.metrics_log import COLUMNS, METRICS, MetricsLog, MetricsRow, check_rows, kept_rows
@@ -87,6 +88,38 @@ def test_tensorboard_shows_each_step_once_after_resuming(tmp_path: Path, checkpo
     events = EventAccumulator(str(tmp_path)).Reload().Scalars("training/loss")
     wanted = [(step, 1.0 if step <= checkpoint else 2.0) for step in (1, 2, 3, 4)]
     assert [(event.step, event.value) for event in events] == wanted
+
+
+def failing(directory: Path, step: int, keep_after: int | None = None) -> None:
+    """Continue a log after a step, add rows up to step 4, keep them after one of them, and fail."""
+    with MetricsLog(directory, step) as log:
+        for added in range(step + 1, 5):
+            log.add(row(added, loss=9.0))
+            if added == keep_after:
+                log.keep()
+        raise InputError("it diverged")
+
+
+@pytest.mark.parametrize("keep_after", [None, 3])
+def test_a_continued_log_that_fails_is_as_it_was_unless_a_checkpoint_continues_from_it(
+    tmp_path: Path, keep_after: int | None
+) -> None:
+    with MetricsLog(tmp_path) as log:
+        for step in (1, 2, 3):
+            log.add(row(step))
+    before = files_of(tmp_path)
+    with pytest.raises(InputError, match="diverged"):
+        failing(tmp_path, 2, keep_after)
+    if keep_after is None:
+        assert files_of(tmp_path) == before
+    else:
+        assert steps(tmp_path) == [1, 2, 3, 4]
+
+
+def test_the_rows_of_a_new_run_that_fails_show_how_it_went(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="diverged"):
+        failing(tmp_path, 0)
+    assert steps(tmp_path) == [1, 2, 3, 4]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")

@@ -24,14 +24,17 @@ from nearsight.errors import InputError
 from nearsight.evaluation import evaluate
 from nearsight.evidence import TiledModel
 from nearsight.progress import Silent
+from nearsight.read import read_tensors
 from nearsight.settings import RECIPES, Machine, Recipe
 from nearsight.settings.tile_schedule import TileSizes
 from nearsight.training import Interrupted, train
+from nearsight.training.checkpoint import NEWEST
 from nearsight.training.cost import count_flops
 from nearsight.training.memory_tiles import MemoryTiles
 from nearsight.training.patches import draw_patches, patch
 from nearsight.training.prepare import build_classifier
 from nearsight.training.step import class_weights
+from nearsight.write import write_tensors
 
 CPU = Machine(device="cpu")
 EVERY_STEP = Machine(device="cpu", checkpoint_seconds=0.0)
@@ -405,6 +408,31 @@ def test_a_loss_that_is_no_longer_finite_stops_with_step_checkpoint_and_what_to_
     assert not (tmp_path / "result.json").exists()
     with pytest.raises(InputError, match="became NaN or infinite"):
         train(recipe, sets, tmp_path, resume=True, machine=machine)
+
+
+def test_a_checkpoint_with_other_numbers_that_diverges_changes_no_file(
+    sets: ImageSets,
+    recipe: Recipe,
+    tmp_path: Path,
+    stop_at: Callable[..., Silent],
+    snapshot: Snapshot,
+    use_network: Callable[[float], None],
+) -> None:
+    use_network(0.0)
+    recipe = replace(recipe, optimizer="sgd", whiten=False, steps=40)
+    with pytest.raises(Interrupted):
+        train(recipe, sets, tmp_path, machine=CPU, progress=stop_at(4))
+    checkpoint = tmp_path / "checkpoint" / NEWEST
+    held, header = read_tensors(checkpoint, "")
+    # Whole and finite under a right digest, but so large that the steps overflow.
+    for name, value in held.items():
+        if name.startswith("network.") and name.endswith("weight"):
+            value.mul_(1e15)
+    write_tensors(checkpoint, held, header)
+    before = snapshot(tmp_path)
+    with pytest.raises(InputError, match=r"became NaN or infinite at step \d+; the last good checkpoint"):
+        train(recipe, sets, tmp_path, resume=True, machine=CPU)
+    assert snapshot(tmp_path) == before
 
 
 class Masked(nn.Sequential):

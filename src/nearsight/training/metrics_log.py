@@ -17,7 +17,7 @@ from nearsight.read import is_file, read_bytes
 from nearsight.runs import RESULT, write_text
 from nearsight.runs.result_file import read_result_file
 from nearsight.runs.run import DIGESTS
-from nearsight.write import flush
+from nearsight.write import flush, replace_atomically
 
 METRICS = "metrics.csv"
 _MEND = "put back a copy of it, or remove it to go on without its rows"
@@ -53,12 +53,17 @@ COLUMNS = tuple(spec.name for spec in fields(MetricsRow))
 
 
 class MetricsLog:
-    """Appends rows to `metrics.csv` and TensorBoard; a resumed run drops the rows after its checkpoint."""
+    """Appends rows to `metrics.csv` and TensorBoard; a resumed run drops the rows after its checkpoint.
+
+    If a run that had rows fails before it has a new checkpoint (`keep`), these files are again what they were.
+    """
 
     def __init__(self, directory: Path, step: int = 0) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
         self._path = directory / METRICS
+        self._before = read_bytes(self._path, _MEND) if is_file(self._path) else None
+        self._events_before = _event_files(directory)
         write_text(self._path, _rows_until(self._path, step))
         with _refusals(directory):
             self._events = SummaryWriter(str(directory), purge_step=step + 1)
@@ -71,6 +76,19 @@ class MetricsLog:
     ) -> None:
         with _refusals(self._path.parent):
             self._events.close()
+        if isinstance(error, Exception) and self._before is not None:
+            self._put_back(self._before)
+
+    def _put_back(self, before: bytes) -> None:
+        # A disk that is full for this was full for the rows too, and that is what the run reports.
+        with suppress(InputError), replace_atomically(self._path) as temporary:
+            temporary.write_bytes(before)
+        for path in _event_files(self._path.parent) - self._events_before:
+            path.unlink(missing_ok=True)
+
+    def keep(self) -> None:
+        """Keep the rows whatever follows: a checkpoint continues from them."""
+        self._before = None
 
     def add(self, row: MetricsRow) -> None:
         """Append one row, which is in the file at once; raises `InputError` if the disk refuses it."""
@@ -81,6 +99,10 @@ class MetricsLog:
         with _refusals(self._path.parent):
             for name, value in row.curves().items():
                 self._events.add_scalar(name, value, row.step)
+
+
+def _event_files(directory: Path) -> set[Path]:
+    return set(directory.glob("events.out.tfevents.*"))
 
 
 @contextmanager

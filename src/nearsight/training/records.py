@@ -140,6 +140,7 @@ class Records:
                 self._last, step=done, seconds=self.clock.seconds, metrics=kept_rows(self._job.out)
             )
             save_checkpoint(self._job.out, self._job.state, milestone)
+            self._log.keep()
             self._last = milestone
             self.clock.checkpoint_written()
 
