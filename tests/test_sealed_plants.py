@@ -1,18 +1,22 @@
 """Plants grow with their strength, stay within a picture, and are the same at each call."""
 
+import argparse
+import hashlib
+import json
 from collections import Counter
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter
-from studies.shortcuts import design, networks
+from studies.shortcuts import add_options, design, families_of, networks
 from studies.shortcuts.families import FAMILIES
 from studies.shortcuts.held_out import HELD_OUT
 from studies.shortcuts.networks import ALL, CLASSES, Network, Plant, plant
 from studies.shortcuts.plants import STRENGTHS, Family, apply
 from studies.shortcuts.sealed import SEALED
+from studies.shortcuts.second_withheld import SECOND_WITHHELD
 from studies.shortcuts.unseen import UNSEEN
 from studies.shortcuts.withheld import WITHHELD
 
@@ -49,7 +53,7 @@ def _planted(family: Family, strength: int, pictures: torch.Tensor) -> torch.Ten
 
 
 @pytest.mark.parametrize("side", [32, 48])
-@pytest.mark.parametrize("family", [*SEALED, *WITHHELD], ids=lambda family: family.name)
+@pytest.mark.parametrize("family", [*SEALED, *WITHHELD, *SECOND_WITHHELD], ids=lambda family: family.name)
 def test_a_plant_grows_with_its_strength_and_is_the_same_at_each_call(family: Family, side: int) -> None:
     pictures = _pictures(side)
     before = pictures.clone()
@@ -70,7 +74,8 @@ def test_a_plant_grows_with_its_strength_and_is_the_same_at_each_call(family: Fa
 
 
 def test_families_have_names_of_their_own_and_words_in_lower_case() -> None:
-    assert len(ALL) == len(FAMILIES) + len(HELD_OUT) + len(UNSEEN) + len(SEALED) + len(WITHHELD)
+    lists = (FAMILIES, HELD_OUT, UNSEEN, SEALED, WITHHELD, SECOND_WITHHELD)
+    assert len(ALL) == sum(map(len, lists))
     assert all(word == word.lower() for family in ALL.values() for word in family.words)
 
 
@@ -79,6 +84,43 @@ def test_sixteen_networks_hold_each_sealed_family_at_each_strength(monkeypatch: 
     planted = [one for network in design(16, 0, both=(SEALED[::2], SEALED[1::2])) for one in network.plants]
     counts = Counter((one.family, one.strength) for one in planted)
     assert counts == {(family.name, strength): 1 for family in SEALED for strength in range(STRENGTHS)}
+
+
+@pytest.mark.parametrize(
+    ("options", "families"),
+    [
+        ([], (*FAMILIES, *HELD_OUT)),
+        (["--unseen"], UNSEEN),
+        (["--sealed"], SEALED),
+        (["--withheld"], WITHHELD),
+        (["--withheld", "1"], WITHHELD),
+        (["--withheld", "2"], SECOND_WITHHELD),
+    ],
+    ids=("none", "unseen", "sealed", "withheld", "withheld 1", "withheld 2"),
+)
+def test_options_choose_the_families(options: list[str], families: tuple[Family, ...]) -> None:
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    first, second = families_of(parser.parse_args(options))
+    assert {*first, *second} == set(families)
+
+
+def test_draws_that_were_measured_stay_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(networks, "has_regions", lambda _, number: number % 3 > 0)
+    drawn = [
+        asdict(network)
+        for draw, both in (
+            (9, (FAMILIES, HELD_OUT)),
+            (50, (UNSEEN, UNSEEN)),
+            (50, (SEALED[::2], SEALED[1::2])),
+            (50, (WITHHELD[::2], WITHHELD[1::2])),
+        )
+        for network in design(12, 1, draw=draw, both=both)
+    ]
+    assert (
+        hashlib.sha256(json.dumps(drawn).encode()).hexdigest()
+        == "9d10931a32f4d5c5b3f5f50469f02512434c42eaeddc74c9a757442e8fe1ab9f"
+    )
 
 
 def test_a_plant_in_the_file_name_changes_names_alone(monkeypatch: pytest.MonkeyPatch) -> None:

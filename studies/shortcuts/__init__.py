@@ -4,8 +4,9 @@ Several plants go into one network, each in another class, drawn by a Latin squa
 shares; the other classes stay clean. Networks without plants, with permuted labels and untrained ones are
 measured as well. Some of the families were kept from whoever built the rules of the first two draws (`held_out`),
 others were written when the rules were fixed (`unseen`), others by someone who had not read the rules (`sealed`),
-and others when rules had been built on the failures of all these (`withheld`). Trained networks stay on disk if
-requested, and results are written as they come, one line per class, so that the study can be stopped and continued.
+and others when rules had been built on the failures of all these (`withheld`, and later `second_withheld`). Trained
+networks stay on disk if requested, and results are written as they come, one line per class, so that the study can
+be stopped and continued.
 """
 
 import argparse
@@ -43,6 +44,7 @@ from studies.shortcuts.networks import (
 from studies.shortcuts.plants import Family
 from studies.shortcuts.scoring import Row, Told, by_family, effects, judge, summary
 from studies.shortcuts.sealed import SEALED
+from studies.shortcuts.second_withheld import SECOND_WITHHELD
 from studies.shortcuts.unseen import UNSEEN
 from studies.shortcuts.withheld import WITHHELD
 
@@ -50,6 +52,7 @@ DATALAB = "spurious correlations"
 ABLATION = "nearsight without forest"
 PEERS = ("nearsight", "gradient clusters", "slices", DATALAB)
 METHODS = (*PEERS, ABLATION)
+ALL_WITHHELD = (WITHHELD, SECOND_WITHHELD)
 PLANTS = 5
 SEEDS_OF_A_DRAW = 1000
 RESULTS = "classes.jsonl"
@@ -68,7 +71,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     only = parser.add_mutually_exclusive_group()
     only.add_argument("--unseen", action="store_true", help="plants of the families of `unseen` alone")
     only.add_argument("--sealed", action="store_true", help="plants of the families of `sealed` alone")
-    only.add_argument("--withheld", action="store_true", help="plants of the families of `withheld` alone")
+    only.add_argument(
+        "--withheld",
+        nargs="?",
+        type=int,
+        const=1,
+        choices=range(1, len(ALL_WITHHELD) + 1),
+        metavar="SET",
+        help="plants of withheld families alone: the first set (default), or the second",
+    )
     parser.add_argument("--sets", nargs="+", default=list(SETS), choices=SETS)
     parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=KINDS)
     parser.add_argument(
@@ -128,7 +139,8 @@ def run(arguments: argparse.Namespace) -> None:
 def families_of(arguments: argparse.Namespace) -> tuple[Sequence[Family], Sequence[Family]]:
     """Return the two lists of families whose plants take turns."""
     if arguments.withheld:
-        return WITHHELD[::2], WITHHELD[1::2]
+        withheld = ALL_WITHHELD[arguments.withheld - 1]
+        return withheld[::2], withheld[1::2]
     if arguments.sealed:
         return SEALED[::2], SEALED[1::2]
     return (UNSEEN, UNSEEN) if arguments.unseen else (FAMILIES, HELD_OUT)
