@@ -2,6 +2,7 @@
 
 import copy
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -65,6 +66,19 @@ def test_a_bfloat16_that_the_machine_emulates_is_not_taken() -> None:
     choice = choose_precision("auto", Spoiled("emulated"), IMAGES)
     assert choice.precision == "float32"
     assert "times as long here" in choice.reason
+
+
+def test_other_work_on_a_gpu_does_not_change_the_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Of 20 runs that shared a GPU, one was timed while another ran, and trained in float32 alone.
+    same = {"logits": torch.ones(2), "gradients": torch.ones(2)}
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
+    monkeypatch.setattr(
+        precision, "_probe", lambda *given: (same, 0.09 if given[2] == torch.bfloat16 else 0.01)
+    )
+    batch: Any = SimpleNamespace(device=torch.device("cuda"))
+    choice = choose_precision("auto", nn.Identity(), batch)
+    assert choice.precision == "bfloat16"
+    assert choice.reason.startswith("this GPU has it, and it is as exact as bfloat16 should be (")
 
 
 def test_a_bfloat16_that_is_right_is_taken_with_its_reason() -> None:

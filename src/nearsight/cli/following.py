@@ -37,7 +37,8 @@ def after_training(
     finer = finer_stride(evaluated.get("stride"), spent)
     if finer is None:
         seconds = diagnosis()
-        cost = f"longer than the {duration(spent)} of this evaluation" if seconds is None else _about(seconds)
+        this = "this evaluation" if spent < 1 else f"the {duration(spent)} of this evaluation"
+        cost = f"longer than {this}" if seconds is None else _about(seconds)
         return (
             f"next: nearsight diagnose {shlex.quote(str(run))} (what it relies on, and where it errs: {cost})"
         )

@@ -21,10 +21,10 @@ Precision = Literal["float32", "bfloat16"]
 # for are wrong by their whole size (pytorch #163347).
 TOLERANCES = {"logits": 0.1, "gradients": 0.5}
 
-# Machines with bfloat16 instructions take 0.1 to 1.2 times as long as in float32; those that emulate it take 2 to
-# 16 times. The bound lies between. On the CPU, the time is processor time of one thread, because threads that
-# wait for each other count as busy: other work on the machine must not change the choice from one run to the
-# next.
+# Processors with bfloat16 instructions take 0.1 to 1.2 times as long as in float32; those that emulate it take 2 to
+# 16 times. The bound lies between. Other work on the machine must not change the choice from one run to the next.
+# So the time is processor time, and of one thread, because threads that wait for each other count as busy. A GPU
+# has no such clock, but it says itself whether it emulates bfloat16.
 SLOWEST = 1.5
 EMULATED = 16
 # Each precision is timed by the fastest of this many passes.
@@ -57,8 +57,8 @@ def choose_precision(
 
     `images` is a normalised batch (B, 3, h, w) on the training device. The check runs the network itself, forward
     and backward, in both precisions and compares logits and gradients by the relative norm of the difference.
-    Several processes must make the same choice, so they ignore the clock with `timed=False`. `progress` is told
-    how long a check of more than a few seconds may take.
+    Several processes must make the same choice, so they ignore the clock with `timed=False`; on a GPU it is always
+    ignored. `progress` is told how long a check of more than a few seconds may take.
     """
     if asked != "auto":
         return PrecisionChoice(asked, "asked for")
@@ -85,13 +85,15 @@ def choose_precision(
             "float32",
             f"bfloat16 {worst} differ from float32 by {errors[worst]:.1%}, more than {TOLERANCES[worst]:.0%}",
         )
+    exact = (
+        f"as exact as bfloat16 should be ({worst} differ by {errors[worst]:.0%}, at most {TOLERANCES[worst]:.0%} is "
+        "allowed)"
+    )
+    if device == "cuda":
+        return PrecisionChoice("bfloat16", f"this GPU has it, and it is {exact}")
     if timed and quick > SLOWEST * slow:
         return PrecisionChoice("float32", f"bfloat16 takes {quick / slow:.1f} times as long here")
-    return PrecisionChoice(
-        "bfloat16",
-        f"{slow / quick:.1f} times as fast as float32 here, and as exact as bfloat16 should be ({worst} differ by "
-        f"{errors[worst]:.0%}, at most {TOLERANCES[worst]:.0%} is allowed)",
-    )
+    return PrecisionChoice("bfloat16", f"{slow / quick:.1f} times as fast as float32 here, and {exact}")
 
 
 def _probe(network: nn.Module, images: Tensor, dtype: torch.dtype) -> tuple[dict[str, Tensor], float]:
