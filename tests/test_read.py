@@ -11,7 +11,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet, types
-from safetensors.torch import save_file
+from safetensors.torch import save, save_file
+from tests.memory import at_most
 
 from nearsight.digest import BESIDE, seal_table
 from nearsight.errors import InputError
@@ -21,6 +22,7 @@ from nearsight.read import (
     checked_columns,
     is_directory,
     is_file,
+    loaded_tensors,
     parse_json,
     parse_toml,
     read_bytes,
@@ -229,3 +231,13 @@ def test_a_pipe_in_the_place_of_a_listed_file_is_refused_and_not_waited_for(tmp_
     (tmp_path / "rows.json").symlink_to("rows.json")
     with pytest.raises(InputError, match=r"rows\.json cannot be read: .*; put it back$"):
         check_beside(tmp_path / "diagnosis.json", {BESIDE: {"rows.json": "xxh128:0"}}, "put it back")
+
+
+def test_tensors_for_which_there_is_no_memory_are_a_memory_error_and_nothing_is_printed(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    size = 64 * 2**20
+    content = save({"large": torch.zeros(size, dtype=torch.uint8)})
+    with at_most(size // 2), pytest.raises(MemoryError):
+        loaded_tensors(content)
+    assert capfd.readouterr() == ("", "")

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import torch
 from safetensors import SafetensorError
+from tests.memory import at_most
 
 from nearsight.digest import unsealed_json
 from nearsight.errors import InputError
-from nearsight.write import replace_atomically, write_json, write_text
+from nearsight.write import replace_atomically, write_json, write_tensors, write_text
 
 
 def names(directory):
@@ -168,3 +169,15 @@ def test_a_full_disk_is_said_whichever_library_met_it(tmp_path, error):
         write_half(tmp_path / "a.txt", error)
     assert names(tmp_path) == ["a.txt"]
     assert (tmp_path / "a.txt").read_text() == "old"
+
+
+@pytest.mark.parametrize("more", [16, 100])
+def test_tensors_for_whose_copies_there_is_no_memory_keep_the_old_file(tmp_path, more, capfd):
+    path = tmp_path / "map.safetensors"
+    path.write_text("old")
+    large = torch.zeros(64 * 2**20, dtype=torch.uint8)
+    with at_most(more * 2**20), pytest.raises(MemoryError):
+        write_tensors(path, {"large": large})
+    assert names(tmp_path) == [path.name]
+    assert path.read_text() == "old"
+    assert capfd.readouterr() == ("", "")

@@ -340,13 +340,12 @@ def read_tensors(path: Path, mend: str) -> tuple[dict[str, "Tensor"], dict[str, 
     is read, if its header and its size do not agree.
     """
     from safetensors import SafetensorError
-    from safetensors.torch import load
 
     with open_file(path, mend) as file:
         said = _checked_header(file, path, mend)
         try:
             check_tensors(file, path, mend)
-            return load(file.read()), said
+            return loaded_tensors(file.read()), said
         except InputError:
             raise
         except (
@@ -359,6 +358,21 @@ def read_tensors(path: Path, mend: str) -> tuple[dict[str, "Tensor"], dict[str, 
             OverflowError,
         ) as error:
             raise unreadable(path, f"it is damaged or cut short ({first_line(error)[:200]})", mend) from error
+
+
+def loaded_tensors(content: bytes) -> "dict[str, Tensor]":
+    """Return the tensors of a safetensors file from its content, by name; raises `MemoryError` without room for them.
+
+    >>> from safetensors.torch import save
+    >>> import torch
+    >>> loaded_tensors(save({"map": torch.zeros(2)}))
+    {'map': tensor([0., 0.])}
+    """
+    from safetensors.torch import load
+
+    # The library copies each tensor. Without room for that, it would panic and print so.
+    bytearray(len(content))
+    return load(content)
 
 
 def _checked_header(file: BinaryIO, path: Path, mend: str) -> dict[str, str]:

@@ -172,11 +172,13 @@ def write_tensors(
     >>> write_tensors(path, {"map": torch.zeros(2, 3)})
 
     They may be on any device and in any layout; those that share memory must be copied first. Raises where
-    `replace_atomically` does.
+    `replace_atomically` does, and `MemoryError` without room for two copies of them.
     """
     from safetensors.torch import save
 
     held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    # The library copies all of them twice. Without room for that, it would end the process.
+    bytearray(2 * sum(tensor.nbytes for tensor in held.values()))
     with replace_atomically(path) as temporary:
         temporary.write_bytes(save(held, metadata={**metadata, **PLACEHOLDER}))
         seal_tensors(temporary)

@@ -10,13 +10,14 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from nearsight.data import scenes
 from nearsight.data.scenes import BACKGROUNDS, SHAPES, SceneImages
 from nearsight.digest import PLACEHOLDER, check_tensors, seal_tensors
 from nearsight.errors import InputError
+from nearsight.read import loaded_tensors
 from nearsight.write import replace_atomically
 
 # What determines which pixels are drawn.
@@ -57,7 +58,7 @@ def _read(file: Path) -> dict[str, SceneImages] | None:
         with file.open("rb") as held:
             if not check_tensors(held, file):
                 return None
-            tensors = load(held.read())
+            tensors = loaded_tensors(held.read())
         file.touch()  # the files used last are kept
     except (OSError, SafetensorError, InputError):
         return None
