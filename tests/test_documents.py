@@ -102,6 +102,16 @@ def test_every_public_name_has_its_entry_in_the_reference() -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
+def test_every_command_on_a_line_of_its_own_is_code(document: Path) -> None:
+    # After a list, four spaces continue its last item.
+    code = [token for token in tokens(document) if token.type in ("code_block", "fence")]
+    shown = {line.strip() for token in code for line in token.content.splitlines()}
+    text = document.read_text(encoding="utf-8")
+    meant = re.findall(r"^ {4,}((?:python -m|nearsight|torchrun|pip) .*)$", text, re.M)
+    assert [line for line in meant if line.strip() not in shown] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
 def test_every_command_that_is_shown_has_these_options(document: Path) -> None:
     for name, *arguments in commands(document):
         if name.startswith("--"):
