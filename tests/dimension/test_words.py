@@ -24,7 +24,7 @@ def test_figures_of_the_smallest_and_the_largest_are_told(digits: Dimension) -> 
         assert with_interval(row.coverage["raw"].relative, three_digits) in words
     assert with_interval(digits.tiles[1].coverage["raw"].relative, three_digits) not in words
     assert "chance 10." in words
-    assert "The worst-case bound is vacuous, it says nothing, at every tile size" in words
+    assert "The worst-case bound promises nothing for tiles of any size" in words
     assert "comparison" not in words
 
 
@@ -51,7 +51,7 @@ def test_what_is_known_of_pixels_alone_is_told_beside_what_is_not(digits: Dimens
     first = digits.tiles[0]
     row = replace(first, effective={**first.effective, "normalised": absent("all tiles are alike")})
     words = replace(digits, tiles=(row, *digits.tiles[1:])).words()
-    assert "independent ones (– without brightness and contrast)" in words
+    assert "independent ones; without brightness and contrast, as –." in words
 
 
 def test_predicted_orders_are_told_apart_by_being_right(digits: Dimension) -> None:
@@ -75,8 +75,8 @@ def test_predicted_orders_are_told_apart_by_being_right(digits: Dimension) -> No
         replace(digits, comparison=beside)
         .words()
         .endswith(
-            "measured, best first, 4, full, 6 (the intervals of full and 6 overlap): predicted by labels, and "
-            "otherwise by size. Beware: it means nothing."
+            "ranks, best first, 4, full, 6 (the intervals of full and 6 overlap). The same order is predicted by "
+            "labels; another by size. Beware: it means nothing."
         )
     )
 
@@ -91,7 +91,24 @@ def test_what_tiles_are_worth_in_images_is_told_of_both_ends(digits: Dimension) 
         for place in ("raw", "normalised"):
             most = row.examples[place].most_tiles
             assert most is not None
-            assert f"{with_interval(most.by_distance, three_digits)} times the images" in words
+            told = with_interval(most.by_distance, three_digits)
+            beside = f"({told} without brightness and contrast)"
+            assert (f"{told} times as many images" if place == "raw" else beside) in words
     assert digits.tiles[-1].examples["raw"].reason == "each image has one tile of this size"
     left_out = replace(digits, tiles=tuple(replace(row, examples={}) for row in digits.tiles))
-    assert "What several tiles of an image are worth" not in left_out.words()
+    assert "times as many images" not in left_out.words()
+
+
+def test_a_slope_is_told_as_what_ten_times_the_images_bring(digits: Dimension) -> None:
+    row = digits.tiles[0]
+    raw = replace(row.coverage["raw"], slope=Estimate(-0.5, -1.0, 0.0))
+    words = replace(digits, tiles=(replace(row, coverage={**row.coverage, "raw": raw}),)).words()
+    assert (
+        "the nearest tile would be 0.316 (0.1 to 1) times as far away for tiles of 4 pixels (their" in words
+    )
+
+
+def test_one_tile_an_image_is_not_averaged(digits: Dimension) -> None:
+    whole = digits.tiles[-1]
+    assert whole.tile is None
+    assert "independent" not in replace(digits, tiles=(whole,)).words()

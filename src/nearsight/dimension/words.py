@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import pairwise
 from typing import TypeVar
 
@@ -12,7 +11,7 @@ from nearsight.dimension.several_tiles import Place
 from nearsight.dimension.spaces import Space
 from nearsight.numbers import counted
 from nearsight.statistics import Estimate
-from nearsight.statistics.writing import number, points, three_digits, with_interval
+from nearsight.statistics.writing import points, three_digits, with_interval
 
 _Item = TypeVar("_Item")
 # Where tiles are compared, after a number.
@@ -60,25 +59,25 @@ def _dimensions(rows: Sequence[TileDimension]) -> str:
     told = []
     for row in known:
         likely, twice = row.dimension("levina-bickel"), row.dimension("two-nn")
-        worth = (
-            f" (random samples of which it says as much have {number_range(likely.matching)})"
+        samples = (
+            f" (random samples to which it gives this value have {number_range(likely.matching)})"
             if likely.matching
             else ""
         )
         told.append(
-            f"of {row.input_dimension:,} at {_size(row)}, {with_interval(likely.estimate, three_digits)} by "
-            f"Levina–Bickel{worth} and {with_interval(twice.estimate, three_digits)} by TwoNN"
+            f"{_capital(_tiles(row))} have {row.input_dimension:,} numbers and vary in {_figure(likely.estimate)} "
+            f"dimensions by Levina–Bickel{samples}, in {_figure(twice.estimate)} by TwoNN."
         )
-    return f"Tiles fill few of their dimensions: {'; '.join(told)}."
+    return " ".join(told)
 
 
 def _examples(found: Dimension) -> str:
     rows = [(row, row.examples["raw"].most_tiles) for row in found.tiles if "raw" in row.examples]
     told = [
-        f"at {_size(row)}, {most.tiles} tiles from each of {most.images:,.0f} images {_worth(row)}"
+        f"{most.tiles} {_tiles(row)} from each of {most.images:,.0f} images {_worth(row)}."
         for row, most in _ends([(row, most) for row, most in rows if most is not None])
     ]
-    return f"What several tiles of an image are worth: {'; '.join(told)}." if told else ""
+    return " ".join(told)
 
 
 def _worth(row: TileDimension) -> str:
@@ -88,28 +87,34 @@ def _worth(row: TileDimension) -> str:
     labels = _times((place, most.by_label) for place, most in known)
     if not distances:
         return f"cannot be weighed by distance: {known[0][1].by_distance.reason}"
-    named = f", and the nearest has the right label as often as with {labels}" if labels else ""
-    return f"cover as well as one tile from each of {distances}{named}"
+    named = f", and are as often next to the right label as with {labels}" if labels else ""
+    return f"cover the space as well as one tile from each of {distances}{named}"
 
 
 def _times(found: Iterable[tuple[Place, Estimate]]) -> str:
-    """Write how many times the images, in each place in which that is known; nothing if it is not."""
-    return ", or ".join(
-        f"{with_interval(estimate, three_digits)} times the images{_PLACES[place]}"
-        for place, estimate in found
-        if estimate.value is not None
-    )
+    """Write how many times as many images, in each place in which that is known; nothing if it is not."""
+    told = [(_figure(estimate), _PLACES[place]) for place, estimate in found if estimate.value is not None]
+    if not told:
+        return ""
+    (first, where), others = told[0], [f"{figure}{elsewhere}" for figure, elsewhere in told[1:]]
+    beside = f" ({', '.join(others)})" if others else ""
+    return f"{first} times as many images{where}{beside}"
 
 
 def _effective(found: Dimension) -> str:
-    rows = [row for row in found.tiles if row.tile is not None and row.effective["raw"].value is not None]
+    # If an image has one tile, there is nothing to average.
+    rows = [
+        row
+        for row in found.tiles
+        if row.tiles > found.training_images and row.effective["raw"].value is not None
+    ]
     told = [
-        f"at {_size(row)}, the mean of its {row.tiles / found.training_images:,.0f} tiles varies as much as that of "
-        f"{_an_image(row, 'raw', found)} independent ones "
-        f"({_an_image(row, 'normalised', found)} without brightness and contrast)"
+        f"The {row.tiles / found.training_images:,.0f} {_tiles(row)} of an image tell as much about its mean tile as "
+        f"{_an_image(row, 'raw', found)} independent ones; without brightness and contrast, as "
+        f"{_an_image(row, 'normalised', found)}."
         for row in _ends(rows)
     ]
-    return f"The tiles of one image resemble each other: {'; '.join(told)}." if told else ""
+    return " ".join(told)
 
 
 def _an_image(row: TileDimension, space: Space, found: Dimension) -> str:
@@ -118,19 +123,19 @@ def _an_image(row: TileDimension, space: Space, found: Dimension) -> str:
         None if known is None else known / found.training_images
         for known in (measured.value, measured.low, measured.high)
     )
-    return with_interval(replace(measured, value=value, low=low, high=high), three_digits)
+    return _figure(replace(measured, value=value, low=low, high=high))
 
 
 def _distances(rows: Sequence[TileDimension]) -> str:
     known = _ends([row for row in rows if row.coverage["raw"].relative.value is not None])
     if not known:
         return f"Distances between tiles tell nothing: {rows[0].coverage['raw'].relative.reason}."
-    told = " and ".join(
-        f"{with_interval(row.coverage['raw'].relative, three_digits)} of that distance at {_size(row)} "
-        f"({with_interval(row.coverage['normalised'].relative, three_digits)} without brightness and contrast)"
+    told = [
+        f"For {_tiles(row)}, the nearest training tile is {_figure(row.coverage['raw'].relative)} times as far away "
+        f"as a random one; without brightness and contrast, {_figure(row.coverage['normalised'].relative)} times."
         for row in known
-    )
-    return f"The nearest training tile is closer than a random one: at {told}."
+    ]
+    return " ".join(told)
 
 
 def _slopes(rows: Sequence[TileDimension]) -> str:
@@ -140,14 +145,23 @@ def _slopes(rows: Sequence[TileDimension]) -> str:
         dimension = row.dimension("levina-bickel").estimate.value
         if slope.value is not None and dimension is not None:
             told.append(
-                f"{with_interval(slope, partial(number, decimals=3))} at {_size(row)}, "
-                f"where −1/dimension is {number(-1 / dimension, 3)}"
+                f"{_figure(_with_ten_times(slope))} times as far away for {_tiles(row)} (their dimension suggests "
+                f"{three_digits(10 ** (-1 / dimension))})"
             )
-    return (
-        f"With more training images this distance falls with their number to the power of {'; '.join(_ends(told))}."
-        if told
-        else ""
+    ends = " and ".join(_ends(told))
+    return f"With ten times as many training images, the nearest tile would be {ends}." if told else ""
+
+
+def _with_ten_times(slope: Estimate) -> Estimate:
+    """Return the factor by which a distance changes with ten times the images, from its slope in logarithms.
+
+    >>> _figure(_with_ten_times(Estimate(-0.5, -1.0, 0.0)))
+    '0.316 (0.1 to 1)'
+    """
+    value, low, high = (
+        None if known is None else float(10**known) for known in (slope.value, slope.low, slope.high)
     )
+    return replace(slope, value=value, low=low, high=high)
 
 
 def _labels(found: Dimension) -> str:
@@ -161,22 +175,24 @@ def _labels(found: Dimension) -> str:
     low, high = (pick(known, key=lambda pair: pair[1].value or 0.0) for pick in (min, max))
     best, space, vote = max(images, key=lambda triple: triple[2].value or 0.0)
     return (
-        f"The nearest training tile has the right label for {with_interval(low[1])} % of single tiles at "
-        f"{_size(low[0])} to {with_interval(high[1])} % at {_size(high[0])} (chance "
-        f"{points(found.chance)} %). The vote over an image's tiles is right for {with_interval(vote)} % of images "
-        f"at best, at {_size(best)}{_PLACES[space]}: any classifier should do better."
+        f"The nearest training tile has the right label {with_interval(low[1])} % of the time for {_tiles(low[0])} "
+        f"and {with_interval(high[1])} % for {_tiles(high[0])} (chance {points(found.chance)} %). If all tiles of an "
+        f"image vote by it, at best {with_interval(vote)} % of images are right, with {_tiles(best)}{_PLACES[space]}. A "
+        "trained classifier should do better."
     )
 
 
 def _bounds(rows: Sequence[TileDimension]) -> str:
     vacuous = [row for row in rows if row.bound.vacuous]
     if not vacuous:
-        return "The worst-case bound: " + "; ".join(f"{_size(row)}: {row.bound.reason}" for row in rows) + "."
-    sizes = "every tile size" if len(vacuous) == len(rows) else ", ".join(map(_size, vacuous))
+        return (
+            "The worst-case bound: " + "; ".join(f"{_tiles(row)}: {row.bound.reason}" for row in rows) + "."
+        )
+    sizes = "tiles of any size" if len(vacuous) == len(rows) else ", ".join(map(_tiles, vacuous))
     first = min(vacuous, key=lambda row: row.input_dimension)
     return (
-        f"The worst-case bound is vacuous, it says nothing, at {sizes}: at {_size(first)} it would take "
-        f"10^{first.bound.log10_tiles_to_halve:.0f} tiles to promise that the nearest is within half the "
+        f"The worst-case bound promises nothing for {sizes}: it would take "
+        f"10^{first.bound.log10_tiles_to_halve:.0f} {_tiles(first)} to promise that the nearest is within half the "
         f"diameter of the cube, and there are {first.bound.tiles:,}."
     )
 
@@ -185,9 +201,10 @@ def _orders(beside: SideBySide) -> str:
     right = [row.by for row in beside.predicted if row.order == beside.order]
     wrong = [row.by for row in beside.predicted if row.order and row.order != beside.order]
     return (
-        f"The comparison on {beside.data} at equal {beside.budget} measured, best first, "
-        f"{', '.join(map(tile_name, beside.order))}{_overlaps(beside)}: predicted by "
-        f"{'; '.join(right) or 'none'}, and otherwise by {'; '.join(wrong) or 'none'}. Beware: {beside.caveat}."
+        f"The comparison on {beside.data} at equal {beside.budget} ranks, best first, "
+        f"{', '.join(map(tile_name, beside.order))}{_overlaps(beside)}. The same order is predicted by "
+        f"{', '.join(right) or 'none of these figures'}; another by {', '.join(wrong) or 'none'}. Beware: "
+        f"{beside.caveat}."
     )
 
 
@@ -206,5 +223,13 @@ def _ends(items: Sequence[_Item]) -> Sequence[_Item]:
     return items if len(items) < 2 else (items[0], items[-1])
 
 
-def _size(row: TileDimension) -> str:
-    return "full size" if row.tile is None else f"tile {row.tile}"
+def _tiles(row: TileDimension) -> str:
+    return "whole images" if row.tile is None else f"tiles of {counted(row.tile, 'pixel')}"
+
+
+def _figure(found: Estimate) -> str:
+    return with_interval(found, three_digits)
+
+
+def _capital(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}"
