@@ -177,8 +177,8 @@ def _labels(found: Dimension) -> str:
     return (
         f"The nearest training tile has the right label {with_interval(low[1])} % of the time for {_tiles(low[0])} "
         f"and {with_interval(high[1])} % for {_tiles(high[0])} (chance {points(found.chance)} %). If all tiles of an "
-        f"image vote by it, at best {with_interval(vote)} % of images are right, with {_tiles(best)}{_PLACES[space]}. A "
-        "trained classifier should do better."
+        f"image vote by it, at best {with_interval(vote)} % of images are right, with {_tiles(best)}{_PLACES[space]}. "
+        "A trained classifier should do better."
     )
 
 
