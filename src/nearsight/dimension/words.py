@@ -176,9 +176,9 @@ def _labels(found: Dimension) -> str:
     best, space, vote = max(images, key=lambda triple: triple[2].value or 0.0)
     return (
         f"The nearest training tile has the right label {with_interval(low[1])} % of the time for {_tiles(low[0])} "
-        f"and {with_interval(high[1])} % for {_tiles(high[0])} (chance {points(found.chance)} %). If all tiles of an "
-        f"image vote by it, at best {with_interval(vote)} % of images are right, with {_tiles(best)}{_PLACES[space]}. "
-        "A trained classifier should do better."
+        f"and {with_interval(high[1])} % for {_tiles(high[0])} (chance {points(found.chance)} %). If all tiles "
+        f"of an image vote by it, at best {with_interval(vote)} % of images are right, with "
+        f"{_tiles(best)}{_PLACES[space]}. A trained classifier should do better."
     )
 
 
