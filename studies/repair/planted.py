@@ -119,9 +119,16 @@ def planted_case(network: Network, images: int | None = None) -> Case:
         network.kind,
         network.seed,
         make_recipe(network.data, "fast", networks.recipe_fields(network)),
-        ImageSets(planted_name(network), {"train": planted.train, "test": planted.test.select(told)}),
+        # Plants are drawn over pixels that were read, and no file holds them: an edit must not be compressed either.
+        ImageSets(
+            planted_name(network),
+            {
+                "train": replace(planted.train, files=None),
+                "test": replace(planted.test.select(told), files=None),
+            },
+        ),
         train,
-        replace(held, images=MemoryImages(held_pixels, tuple(held.paths()))),
+        replace(held, images=MemoryImages(held_pixels, tuple(held.paths())), files=None),
         tuple(known),
         views,
         of_views,

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from tests.repair.made_repair import make_repair
 
+import nearsight
 from nearsight.cli.main import main
 from nearsight.diagnosis.diagnosing import diagnose
 from nearsight.errors import InputError
+from nearsight.settings import Machine
 from nearsight.verbs import _repair
 
 Printed = Callable[..., dict[str, Any]]
@@ -117,6 +119,22 @@ def test_where_nothing_is_proven_the_diagnosis_has_its_page(
     page = out / "diagnosis" / "report.html"
     assert refused("repair", trained, "--out", out, *CPU) == f"nothing to repair; its page is {page}"
     assert page.is_file()
+
+
+def test_an_interrupted_repair_leaves_the_page_of_what_it_found(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_run: Any, sets: Any, *, bound: Any, out: Path, once_diagnosed: Any, **_: Any) -> Any:
+        some = sets["train"].select(np.arange(8))
+        diagnose(bound, some, parts=["locality"], faithfulness=0).save(out / "diagnosis")
+        once_diagnosed()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_repair, "repair_run", interrupted)
+    out = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        nearsight.repair(trained, out=out, machine=Machine(device="cpu"), progress=False)
+    assert (out / "diagnosis" / "report.html").is_file()
 
 
 def test_what_is_no_run_is_refused(refused: Refused, tmp_path: Path) -> None:

@@ -1,11 +1,16 @@
 """A set with edits: the same images whether they are held or read one by one."""
 
 from dataclasses import replace
+from io import BytesIO
 
 import numpy as np
+import pytest
 import torch
+from PIL import Image
 from tests.repair.conftest import stamp, unstamp
 
+import nearsight
+from nearsight.data.decode import decode_image
 from nearsight.models import Preprocessing
 from nearsight.repair.edited import edit_image, edited
 
@@ -52,3 +57,23 @@ def test_edits_that_leave_an_image_resized_fit_the_others(painted) -> None:
     assert streamed.sizes[:3].tolist() == [[8, 8], [8, 8], [16, 16]]
     for i in range(3):
         assert torch.equal(held.image(i), resize(streamed.image(i)))
+
+
+@pytest.mark.parametrize("sides", [(24, 24), (24, 40)])
+def test_edited_photographs_are_compressed_once_after_all_edits_as_their_files_are(tmp_path, sides) -> None:
+    random = np.random.default_rng(0)
+    for name, side in zip(("cat", "dog"), sides, strict=True):
+        (tmp_path / "train" / name).mkdir(parents=True)
+        for i in range(6):
+            pixels = random.integers(0, 256, (side, side, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "train" / name / f"{i}.jpg", quality=60)
+    images = nearsight.load(tmp_path, progress=False)["train"].select(np.arange(4))
+    changed = edited(images, {1: [stamp, unstamp], 3: [stamp]}, _same)
+    for i, edits in ((1, [stamp, unstamp]), (3, [stamp])):
+        buffer, before = BytesIO(), replace(images, files=None)
+        Image.fromarray(edit_image(before, i, edits).permute(1, 2, 0).numpy()).save(
+            buffer, "JPEG", quality=60
+        )
+        assert torch.equal(changed.image(i), decode_image(buffer.getvalue()))
+    for i in (0, 2):  # as they were
+        assert torch.equal(changed.image(i), images.image(i))

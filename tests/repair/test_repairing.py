@@ -141,6 +141,29 @@ def test_a_diagnosis_that_proved_nothing_is_of_the_same_tiles_and_seed(
     assert [(one.stride, one.seed) for one in made] == [(4, 0), (2, 0), (2, 1)]
 
 
+def test_the_diagnosis_is_told_of_before_anything_is_chosen_by_it(
+    run: Run, sets: ImageSets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    bound, told = TiledModel(run.classifier(), stride=4), []
+    tile, stride = bound.sides()
+    made = Given(tile=tile, stride=stride, grid=bound.grid)
+    monkeypatch.setattr(repairing, "_diagnosed", lambda *_: made)
+    monkeypatch.setattr(repairing, "choose", interrupted)
+    kept = tmp_path / "new" / "diagnosis" / "diagnosis.json"
+    with pytest.raises(KeyboardInterrupt):
+        repair(
+            run,
+            sets,
+            bound=bound,
+            out=tmp_path / "new",
+            once_diagnosed=lambda: told.append(kept.is_file()),
+        )
+    assert told == [True]
+
+
 def test_from_scratch_is_the_recipe_of_the_run(repaired: Repairing, run: Run, tmp_path: Path) -> None:
     repaired(from_scratch=True)
     assert Run.open(tmp_path / "new" / "run").recipe == run.recipe

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from nearsight.data import GivenImages, ImageSet, MemoryImages
 from nearsight.data.image_set import JoinedImages
+from nearsight.data.stored import as_stored
 from nearsight.repair.shortcut import EditIn
 
 Edits = Mapping[int, Sequence[EditIn]]
@@ -16,6 +17,9 @@ Edits = Mapping[int, Sequence[EditIn]]
 
 def edit_image(images: ImageSet, i: int, edits: Sequence[EditIn]) -> Tensor:
     """Return image i of a set after some edits, each applied to the result of the one before; uint8 (3, H, W).
+
+    Of an image from a JPEG, the result is compressed as the image was (`data.stored`): otherwise a network would tell
+    edited images from real ones by this, and learn to distrust the edit, but not the shortcut.
 
     >>> pixels = torch.zeros(1, 3, 2, 2, dtype=torch.uint8)
     >>> black = ImageSet("black", "train", ("a", "b"), np.array([0]), MemoryImages(pixels, ("a.png",)))
@@ -26,7 +30,7 @@ def edit_image(images: ImageSet, i: int, edits: Sequence[EditIn]) -> Tensor:
     pixels = images.image(i)
     for number, edit in enumerate(edits):
         pixels = edit(images if number == 0 else _with_image(images, i, pixels), i)
-    return pixels
+    return as_stored(images, i, pixels) if edits else pixels
 
 
 def edited(images: ImageSet, edits: Edits, resize: Callable[[Tensor], Tensor]) -> ImageSet:

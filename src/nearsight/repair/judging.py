@@ -16,6 +16,7 @@ from nearsight.diagnosis.verdicts.part import VERDICTS
 from nearsight.diagnosis.verdicts.rule import SHORTCUT
 from nearsight.numbers import counted
 from nearsight.progress import SILENT, Progress
+from nearsight.repair.edited import edit_image
 from nearsight.repair.result import SHOWN, Change, Example, FoundAgain
 from nearsight.repair.shortcut import BACKGROUND, Shortcut
 from nearsight.statistics import accuracy_estimate, change_estimate, jaccard
@@ -140,7 +141,7 @@ class _Judging:
         put_on = shortcut.put_on
         assert put_on is not None
         old, new = (
-            decision.predictions(put_on(self.test, i) for i in asked.tolist())
+            decision.predictions(edit_image(self.test, i, (put_on,)) for i in asked.tolist())
             for decision in (self.before, self.after)
         )
         return old, new

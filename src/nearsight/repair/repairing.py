@@ -1,7 +1,7 @@
 """From a run and a diagnosis of its training images to a new run without the shortcuts, and what that changed."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -67,6 +67,7 @@ def repair(
     resume: bool = False,
     seed: int = 0,
     machine: Machine | None = None,
+    once_diagnosed: Callable[[], None] = lambda: None,
     progress: Progress = SILENT,
 ) -> Repair:
     """Remove shortcuts from a run: make a new run without them, and evaluate both on the same test images.
@@ -79,7 +80,8 @@ def repair(
     `methods.METHODS`, by default each shortcut's own; `column` names the groups to balance. Training continues
     from the run's weights, or begins again with `from_scratch`. `again` diagnoses the test images before and
     after. The new run is left in `out`/run, and the diagnosis in `out`/diagnosis; `resume` continues with what
-    the same call left there. `seed` fixes what is drawn.
+    the same call left there. `seed` fixes what is drawn. `once_diagnosed` is called as soon as `out`/diagnosis is
+    written, long before the end.
 
     Raises `InputError` for bad input; nothing is overwritten then. If nothing is proven, the diagnosis is kept,
     so that `resume` can name what else it found.
@@ -117,6 +119,8 @@ def repair(
         if sentence := expected.sentence():
             progress.say(sentence)
     found = diagnosis or _diagnosis(run, sets, bound, out, resume, asked, machine, progress)
+    if diagnosis is None:
+        once_diagnosed()
     if (found.tile, found.stride, found.grid) != (*bound.sides(), bound.grid):
         bound = bound.at(found.tile, found.stride, cast(GridKind, found.grid))
     chosen, left = choose(found, verdicts), left_alone(found, verdicts)

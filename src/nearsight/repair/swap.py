@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from nearsight.data import ImageSet
 from nearsight.errors import InputError
 from nearsight.numbers import agreeing, counted
-from nearsight.repair.edited import edit_image, edited
+from nearsight.repair.edited import edited
 from nearsight.repair.groups import draw_alike
 from nearsight.repair.shortcut import BACKGROUND, EditIn, Shortcut
 from nearsight.repair.task import Task
@@ -26,7 +26,8 @@ AS_THEY_ARE = 0.5
 # At most this often, an image without a shortcut is repeated in place of those that have it.
 MOST_GIVEN = 4
 
-_Draw = tuple[NDArray[np.int64], EditIn]
+# Which images are edited, and by what, one edit after the other.
+_Draw = tuple[NDArray[np.int64], tuple[EditIn, ...]]
 
 
 def swap(task: Task) -> Material:
@@ -92,9 +93,9 @@ def swapped(task: Task) -> tuple[ImageSet, NDArray[np.int64] | None]:
             )
         if shortcut.seen_in != BACKGROUND:
             draws += _alike(task, shortcut, shortcut.put_on, free, most, kept[shortcut])
-    for places, edit in draws:
+    for places, some in draws:
         for i in places.tolist():
-            edits.setdefault(i, []).append(edit)
+            edits.setdefault(i, []).extend(some)
     fewer = {one: share for one, share in kept.items() if share is not None}
     return edited(task.train, edits, task.bound.resize), _drawn(task, fewer) if fewer else None
 
@@ -168,7 +169,7 @@ def _alike(
     if kept is None and take_off is not None and share > most:
         wanted, again = most / 2, min(most / 2, share - most / 2)
         off = random.permutation(np.flatnonzero(own & has))[: round((share - wanted) * int(own.sum()))]
-        draws.append((off, take_off))
+        draws.append((off, (take_off,)))
         task.progress.say(f"{task.name(shortcut)} is removed from {counted(len(off), 'image')} of its class")
     given = 0
     for number in np.unique(labels[~own]).tolist():
@@ -176,18 +177,14 @@ def _alike(
         drawn = random.permutation(np.flatnonzero(mine & ~has & free))
         missing = max(0, round(wanted * int(mine.sum())) - int((mine & has).sum()))
         some = drawn[:missing]
-        draws.append((some, put_on))
+        draws.append((some, (put_on,)))
         back = drawn[missing:][: round(again * int(mine.sum()))]
         if take_off is not None:
-            draws.append((back, _there_and_back(put_on, take_off)))
+            draws.append((back, (put_on, take_off)))
         free[some], free[back] = False, False
         given += len(some)
     task.progress.say(f"{task.name(shortcut)} is added to {counted(given, 'image')} of other classes")
     return draws
-
-
-def _there_and_back(put_on: EditIn, take_off: EditIn) -> EditIn:
-    return lambda images, i: edit_image(images, i, (put_on, take_off))
 
 
 def _backgrounds(task: Task) -> list[_Draw]:
@@ -208,7 +205,7 @@ def _backgrounds(task: Task) -> list[_Draw]:
         places = random.permutation(np.flatnonzero((labels == number) & known))
         swapped = places[: round(len(places) * (1 - 1 / len(present)))]
         edit = by_class.get(number, next(iter(by_class.values())))
-        draws.append((swapped, edit))
+        draws.append((swapped, (edit,)))
     count = sum(len(places) for places, _ in draws)
     task.progress.say(f"{counted(count, 'image')} get the background of an image of another class")
     return draws

@@ -88,6 +88,12 @@ def repair(
             opened, data, "train", classes=bound.classes, reading=as_trained(reading, bound), progress=channel
         )
         sets = _held(found.sets, bound, channel)
+
+        def draw() -> None:
+            # Whoever stops the repair after this has what it found to look at.
+            write_what_chose(place)
+            channel.say(f"what it found: {place / DIAGNOSED / PAGE}")
+
         try:
             repaired = repair_run(
                 opened,
@@ -103,6 +109,7 @@ def repair(
                 out=place,
                 resume=resume,
                 machine=machine,
+                once_diagnosed=draw,
                 progress=channel,
             )
         except InputError as error:

@@ -1,0 +1,61 @@
+"""Edited images as the files of their set would hold them: an edit must leave nothing but what it adds."""
+
+from io import BytesIO
+
+import numpy as np
+from PIL import ExifTags, Image, JpegImagePlugin
+from torch import Tensor
+
+from nearsight.data.decode import decode_image, named_faults, opened
+from nearsight.data.exif import read_exif
+from nearsight.data.image_set import ImageSet, image_file
+
+# Other colours, such as those of print, would be converted twice.
+_MODES = ("RGB", "L")
+# The turn that undoes the one of each EXIF orientation.
+_BACK = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
+
+def as_stored(images: ImageSet, i: int, pixels: Tensor) -> Tensor:
+    """Return changed pixels of image i, uint8 (3, H, W), as they would be read from a file like that of image i.
+
+    >>> import torch
+    >>> from nearsight.data import MemoryImages
+    >>> pixels = torch.zeros(1, 3, 2, 2, dtype=torch.uint8)
+    >>> black = ImageSet("black", "train", ("a", "b"), np.array([0]), MemoryImages(pixels, ("a.png",)))
+    >>> as_stored(black, 0, pixels[0] + 5).unique().tolist()
+    [5]
+
+    If the image comes from a JPEG, they are compressed by the tables of that file, and turned as it is. Otherwise a
+    network can tell edited images from those that were saved with a shortcut in them, which were compressed after
+    it. What does not come from a JPEG, or no longer has the size of image i, is returned as it is. Raises
+    `InputError`, which names the file, if it can no longer be read.
+    """
+    if images.files is None or list(pixels.shape[1:]) != images.sizes[i].tolist():
+        return pixels
+    cell = images.files.cell(i)
+    return pixels if cell is None else _compressed_like(image_file(cell), pixels, images.path(i))
+
+
+def _compressed_like(file: bytes | str, pixels: Tensor, name: str) -> Tensor:
+    with named_faults(file, name), opened(file) as image:
+        if not isinstance(image, JpegImagePlugin.JpegImageFile) or image.mode not in _MODES:
+            return pixels
+        tables, sampling = image.quantization, JpegImagePlugin.get_sampling(image)
+        orientation = read_exif(image).orientation
+    picture = Image.fromarray(np.ascontiguousarray(pixels.numpy().transpose(1, 2, 0)))
+    tags = Image.Exif()
+    if orientation in _BACK:
+        picture = picture.transpose(_BACK[orientation])
+        tags[ExifTags.Base.Orientation] = orientation
+    buffer = BytesIO()
+    picture.save(buffer, "JPEG", qtables=tables, subsampling=sampling, exif=tags)
+    return decode_image(buffer.getvalue())
