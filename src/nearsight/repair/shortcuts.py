@@ -11,6 +11,7 @@ from torch import Tensor
 from nearsight.data import ImageSet, ImageSets
 from nearsight.data.joined_images import chosen_of
 from nearsight.diagnosis import Diagnosis
+from nearsight.diagnosis.attributes.learned import with_learned_edit
 from nearsight.diagnosis.candidates import TABLE, TILE, Candidate, Edit, EditOf, Examined
 from nearsight.diagnosis.choosing import choosing_half
 from nearsight.diagnosis.decision import Decision
@@ -21,6 +22,7 @@ from nearsight.diagnosis.relative import relative
 from nearsight.diagnosis.reliance.asking import KnownObjects
 from nearsight.diagnosis.reliance.fills import fill_from_image
 from nearsight.diagnosis.verdicts.finders import find_candidates
+from nearsight.diagnosis.verdicts.interventions import LEARNED
 from nearsight.diagnosis.verdicts.rule import SHORTCUT, SUSPECT
 from nearsight.diagnosis.verdicts.verdict import Verdict
 from nearsight.errors import InputError
@@ -147,22 +149,28 @@ class _Finding:
     seed: int
     progress: Progress
 
-    def candidates(self) -> list[Candidate]:
-        images, atlas = self.splits.images, REASONS.of(self.diagnosis)
-        self.progress.say(f"finding which of {counted(len(images), 'image')} have what is to be removed")
-        examined = Examined(
-            images,
+    @cached_property
+    def examined(self) -> Examined:
+        return Examined(
+            self.splits.images,
             self.decision,
             None,
             self.splits.choosing(self.diagnosis.seed),
             self.diagnosis.seed,
             self.progress,
         )
+
+    def candidates(self) -> list[Candidate]:
+        count, atlas = len(self.splits.images), REASONS.of(self.diagnosis)
+        self.progress.say(f"finding which of {counted(count, 'image')} have what is to be removed")
         tile = None if atlas is None else self.decision.bound.require_tile()
-        return find_candidates(examined, atlas, tile)
+        return find_candidates(self.examined, atlas, tile)
 
     def shortcut(self, chosen: Chosen, verdict: Verdict, candidates: Sequence[Candidate]) -> Shortcut:
         candidate = self._same(verdict, candidates)
+        if verdict.proven_by == LEARNED:
+            # Its own edit proved nothing.
+            candidate = with_learned_edit(self.examined, candidate) or candidate
         reason = self._reason(candidate)
         tiles = None if reason is None else self._tiles_of(reason, candidate.class_number)
         has = candidate.has

@@ -36,6 +36,7 @@ from nearsight.diagnosis.verdicts.interventions import (
 from nearsight.diagnosis.verdicts.judging import Judged, judge
 from nearsight.diagnosis.verdicts.rule import RULE, SHORTCUT, SUSPECT
 from nearsight.evidence import TiledModel
+from nearsight.models import Classifier
 from nearsight.statistics import Estimate
 
 CLASSES = ("dark", "grey", "light")
@@ -96,7 +97,8 @@ def world(
 
 
 def examined(network: Callable[[Tensor], Tensor], images: ImageSet, seed: int = 0) -> Examined:
-    bound = TiledModel(lambda batch: network(batch.float()), tile=SIDE, classes=CLASSES)
+    classifier = Classifier.of(network, classes=CLASSES, tile=SIDE, mean=0.0, std=1.0, input_range="0-255")
+    bound = TiledModel(classifier, tile=SIDE)
     decision = Decision(bound, "full-pass")
     whole = (images.image(i).float() for i in range(len(images)))
     return Examined(images, decision, decision.predictions(whole), choosing_half(images.labels, seed), seed)

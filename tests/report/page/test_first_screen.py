@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import torch
 
 from nearsight.diagnosis import Diagnosis
+from nearsight.diagnosis.verdicts.interventions import LEARNED, Intervention
 from nearsight.diagnosis.verdicts.limits import ClassLimit
 from nearsight.diagnosis.verdicts.part import Verdicts
-from nearsight.diagnosis.verdicts.verdict import Verdict
+from nearsight.diagnosis.verdicts.verdict import Edited, Verdict
 from nearsight.report.page.diagnosis_page import diagnosis_html
 from nearsight.statistics import Estimate
 
@@ -102,3 +105,29 @@ def test_where_objects_are_not_known_a_shortcut_may_be_what_the_class_is_about(
     ) is said
     text = parse(diagnosis_html(found)).text
     assert ("If the examples show what the class is about" in text) is said
+
+
+def test_what_only_a_learned_edit_proves_is_said_to_have_no_name_and_its_pictures_are_kept(
+    with_verdicts: Callable, parse: Callable, tmp_path: Path
+) -> None:
+    grey = torch.full((3, 8, 8), 100, dtype=torch.uint8)
+    made = Intervention(LEARNED, LESS, MOST, MOST, images=96, p=0.001, beside=True)
+    found = with_verdicts(
+        replace(
+            verdict("shortcut"),
+            interventions=(made,),
+            proven_by=LEARNED,
+            edited=(Edited.of(3, grey, grey + 10, 1),),
+        )
+    )
+    found.save(tmp_path / "found")
+    for one in (found, Diagnosis.load(tmp_path / "found")):
+        assert "fine detail without a name, found as: 8-pixel blocks" in parse(screen(one)).text
+        page = parse(diagnosis_html(one)).text.replace("\xa0", " ")
+        assert (
+            f"Their fine detail, added to 96 images of other classes, makes 58 % (50 to 66) of them {one.classes[0]} "
+            in page
+        )
+        assert f"taken for {one.classes[1]}" in page
+        assert one["verdicts"].verdicts == found["verdicts"].verdicts
+        assert one.table("verdicts")["proven_by"].tolist() == [LEARNED]

@@ -41,6 +41,8 @@ CHANGE = {
 LITTLE, PICTURES = 0.25, 16
 # Images that are compared: at least so many of each side, and at most so many of the others.
 FEWEST, MOST = 8, 300
+# Images of each side that are measured for a learned edit, at most.
+COMPARED = 64
 # Images stand apart from this area under the ROC curve on: from others of their class, which are more like them, and
 # from those of other classes.
 FROM_OWN, FROM_OTHERS = 0.9, 0.95
@@ -87,6 +89,27 @@ def pictured(examined: Examined, values: Values, candidate: Candidate) -> bool:
     if from_own < FAIRLY_FROM_OWN or from_own >= FROM_OWN:
         return from_own >= FROM_OWN
     return apart(others) >= HARDLY_LIKE_OTHERS
+
+
+def apart_otherwise(examined: Examined, candidate: Candidate) -> bool:
+    """Say whether the images that have a candidate also stand apart from their class in what its edit leaves alone.
+
+    Then they may be of another subject, whose detail the edit adds to others. At most `COMPARED` images of each side
+    are measured, all of them images that choose. False with fewer than eight on either side.
+    """
+    mine, has = examined.labels == candidate.class_number, candidate.has
+    known = examined.choosing & ~np.isnan(candidate.value)
+    random = np.random.default_rng((examined.seed, 9))
+    values = np.full((len(has), len(NAMES)), np.nan, dtype=np.float32)
+    for side in (known & mine & has, known & mine & ~has, known & ~mine & ~has):
+        places = random.permutation(np.flatnonzero(side))[:COMPARED]
+        values[places] = measure_all(map(examined.images.image, places.tolist()))
+    measured = ~np.isnan(values).any(1)
+    group, own, others = (measured & side for side in (mine & has, mine & ~has, ~mine))
+    if min(group.sum(), own.sum()) < FEWEST or candidate.added is None:
+        return False
+    alone = _hardly_changed(examined, values, others, candidate.added)
+    return told_apart(values[group][:, alone], values[own][:, alone], examined.seed) >= FAIRLY_FROM_OWN
 
 
 def _more_of_it(value: Values, group: Mask, own: Mask, others: Mask) -> float:

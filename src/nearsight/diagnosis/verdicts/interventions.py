@@ -11,7 +11,7 @@ from nearsight.diagnosis.candidates import Candidate, EditOf, Examined
 from nearsight.diagnosis.parted_decision import PartedDecision, PartEdit, PartEdits
 from nearsight.statistics import Estimate, accuracy_estimate, change_estimate, more_often
 
-TRANSPLANTED, GIVEN, WITHOUT = "transplanted", "given", "without"
+TRANSPLANTED, GIVEN, WITHOUT, LEARNED = "transplanted", "given", "without", "learned"
 
 # The number of images that are changed and classified again, for each intervention.
 JUDGED = 96
@@ -24,8 +24,9 @@ class Intervention:
     """How the classifier classifies images once something is added to them, or removed.
 
     `kind` is "transplanted" (added to images of other classes that do not have it and are not classified as the
-    class), "given" (added to the class's own images that do not have it and are wrong) or "without" (removed from
-    the class's images that have it and are right). `before` and `after` are the shares classified as the class, and
+    class), "given" (added to the class's own images that do not have it and are wrong), "without" (removed from
+    the class's images that have it and are right) or "learned" (as "transplanted", but what is added was learned from
+    images that have it). `before` and `after` are the shares classified as the class, and
     `change` is the second minus the first. The chance of "transplanted" is the mean share that the same change moves
     to each of the other classes. If something else of the class can be added in the same way, and that moves more
     images to the class, it is the share that it moves. The chance of "given" is how many wrong images of other
@@ -56,13 +57,10 @@ def transplanted(examined: Examined, candidate: Candidate, *, judged: int = JUDG
     These are images that test, do not have it, and are not classified as the class as they are; at most `judged`,
     drawn with the seed. None if it cannot be added, or there is no such image.
     """
-    asked = _Asked.about(examined, candidate)
+    asked, number = _Asked.about(examined, candidate), candidate.class_number
     if asked.put_on is None:
         return None
-    number = candidate.class_number
-    free = examined.testing(candidate) & ~candidate.has
-    free &= (examined.labels != number) & (examined.predictions != number)
-    chosen = _some(np.flatnonzero(free), judged, (examined.seed, 1, number))
+    chosen = to_be_moved(examined, candidate, judged)
     if not len(chosen):
         return None
     before = examined.predictions[chosen]
@@ -78,6 +76,24 @@ def transplanted(examined: Examined, candidate: Candidate, *, judged: int = JUDG
     p = _beyond(taken, max(higher, LEAST_CHANCE))
     made = _compared(TRANSPLANTED, before == number, taken, higher, p)
     return replace(made, beside=asked.beside is not None and beside >= chance)
+
+
+def to_be_moved(examined: Examined, candidate: Candidate, judged: int = JUDGED) -> NDArray[np.int64]:
+    """Return the places of the images of other classes that `transplanted` changes, int64 (n,)."""
+    number = candidate.class_number
+    free = examined.testing(candidate) & ~candidate.has
+    free &= (examined.labels != number) & (examined.predictions != number)
+    return _some(np.flatnonzero(free), judged, (examined.seed, 1, number))
+
+
+def learned(examined: Examined, taught: Candidate, *, judged: int = JUDGED) -> Intervention | None:
+    """Add to images of other classes what was learned from those that have a candidate (`with_learned_edit`).
+
+    As `transplanted`; the chance is what the same fine detail of the class's images without it moves to the class, if
+    that is more than the edit moves to any one other class. None if there is no image to be changed.
+    """
+    made = transplanted(examined, taught, judged=judged)
+    return None if made is None else replace(made, kind=LEARNED)
 
 
 def given(examined: Examined, candidate: Candidate, *, judged: int = JUDGED) -> Intervention | None:

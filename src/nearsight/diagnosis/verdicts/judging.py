@@ -1,24 +1,28 @@
 """From candidates to verdicts: screened, proven by intervention, corrected for their number, and merged."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nearsight.diagnosis.attributes.explaining import FEWEST, Recogniser
+from nearsight.diagnosis.attributes.learned import with_learned_edit
+from nearsight.diagnosis.attributes.pictured import apart_otherwise
 from nearsight.diagnosis.candidates import ANY_CAUSE, Candidate, Examined
 from nearsight.diagnosis.repeats.wording import MARK
 from nearsight.diagnosis.verdicts.associations import Association, associate
 from nearsight.diagnosis.verdicts.interventions import (
+    LEARNED,
     TRANSPLANTED,
     Intervention,
     given,
+    learned,
     transplanted,
     without,
 )
-from nearsight.diagnosis.verdicts.rule import NOTHING, RULE, SHORTCUT, Rule
+from nearsight.diagnosis.verdicts.rule import NOTHING, RULE, SHORTCUT, SUSPECT, Rule
 from nearsight.statistics import false_discovery, jaccard
 
 # Candidates for which interventions are made: per class, and of all classes. The others cost nothing.
@@ -41,7 +45,8 @@ class Judged:
     `p` joins the tests: it is the larger of the probability that the candidate does not go with the class, and of
     the smallest probability, corrected for their number, that it does not matter. `q` is the false discovery rate
     over all candidates at which it is believed. `also` are the words of other candidates that some of the same
-    images have.
+    images have. `taught` is the candidate with the edit that was learned from its images, if one was.
+    `proven_by` is the kind of the intervention that proves it, "" if none does.
     """
 
     association: Association
@@ -50,6 +55,8 @@ class Judged:
     q: float
     word: str
     also: tuple[str, ...] = ()
+    taught: Candidate | None = None
+    proven_by: str = ""
 
     @property
     def candidate(self) -> Candidate:
@@ -81,26 +88,60 @@ def judge(
 ) -> tuple[Judged, ...]:
     """Return the candidates that are worth reporting, shortcuts first, then by how much depends on them.
 
-    `strength` is as for `associate`. There are no interventions for candidates that do not go with their class on
+    `strength` is as for `associate`. For suspects that lack nothing but a proof, an edit is learned from their
+    images and tried (`with_learned_edit`). If the images also stand apart in what it leaves alone, they may be of
+    another subject (`pictured`). There are no interventions for candidates that do not go with their class on
     the images that test; but all candidates count when the false discovery rate is estimated. The best one stands
     for all candidates of one class that share a third of their images.
     """
     found = [associate(examined, candidate, strength) for candidate in candidates]
     proofs: dict[int, tuple[Intervention, ...]] = {}
+    edits: dict[int, Candidate] = {}
     chosen = _worth_proving(found, rule)
     for done, place in enumerate(chosen, start=1):
         candidate = found[place].candidate
         made = (prove(examined, candidate) for prove in (transplanted, given, without))
         proofs[place] = tuple(one for one in made if one is not None)
         examined.progress.count("changing images and judging them again", done, len(chosen))
-    together = [_joined(one, proofs.get(place, ())) for place, one in enumerate(found)]
-    rates = false_discovery(together)
-    judged = [
-        Judged(one, proofs.get(place, ()), p, float(q), rule.word(one, proofs.get(place, ()), float(q)))
-        for place, (one, p, q) in enumerate(zip(found, together, rates, strict=True))
+    judged = _judged(found, proofs, edits, rule)
+    unproven = [
+        place for place in chosen if judged[place].word == SUSPECT and rule.may_be_learned(found[place])
     ]
+    for done, place in enumerate(unproven, start=1):
+        taught = with_learned_edit(examined, found[place].candidate)
+        by_it = None if taught is None else learned(examined, taught)
+        if taught is not None and by_it is not None:
+            proofs[place] += (by_it,)
+            edits[place] = taught
+            if rule.proves(found[place], by_it) and apart_otherwise(examined, taught):
+                found[place] = replace(found[place], candidate=replace(found[place].candidate, pictured=True))
+        examined.progress.count("learning from the images of suspects", done, len(unproven))
+    if edits:
+        judged = _judged(found, proofs, edits, rule)
     kept = _merged(examined, [one for one in judged if one.word != NOTHING])
     return tuple(sorted(kept, key=lambda one: (one.word != SHORTCUT, -one.weight)))
+
+
+def _judged(
+    found: Sequence[Association],
+    proofs: Mapping[int, tuple[Intervention, ...]],
+    edits: Mapping[int, Candidate],
+    rule: Rule,
+) -> list[Judged]:
+    together = [_joined(one, proofs.get(place, ())) for place, one in enumerate(found)]
+    rates = false_discovery(together).tolist()
+    return [
+        Judged(
+            one,
+            made := proofs.get(place, ()),
+            p,
+            q,
+            rule.word(one, made, q),
+            taught=edits.get(place),
+            proven_by=rule.proven_by(one, made),
+        )
+        for place, (one, p, q) in enumerate(zip(found, together, rates, strict=True))
+    ]
 
 
 def _worth_proving(found: Sequence[Association], rule: Rule) -> list[int]:
@@ -197,12 +238,21 @@ def _may_be_anywhere(one: Judged) -> bool:
     return one.candidate.attribute == MARK
 
 
-def _rank(one: Judged) -> tuple[bool, bool, bool, float, float]:
+def _rank(one: Judged) -> tuple[bool, bool, bool, bool, float, float]:
     """Rank the proven before the unproven, artefacts before others, and then by how much of the class they move.
 
-    A group that was found without any property in mind comes after what has a name of its own.
+    A group that was found without any property in mind comes after what has a name of its own, and so does what only
+    an edit proves that was learned from its images.
     """
     candidate, share = one.candidate, one.association.share
     nameless = candidate.causes == ANY_CAUSE
     more = (share.value or 0.0) - (share.chance or 0.0)
-    return one.word != SHORTCUT, not candidate.artefact, nameless, -one.moved * more, -candidate.effect
+    by_learning = one.proven_by == LEARNED
+    return (
+        one.word != SHORTCUT,
+        not candidate.artefact,
+        by_learning,
+        nameless,
+        -one.moved * more,
+        -candidate.effect,
+    )

@@ -25,7 +25,14 @@ from nearsight.diagnosis.relative import relative
 from nearsight.diagnosis.subject import Subject
 from nearsight.diagnosis.table import ESTIMATE, Column, Table, of_class
 from nearsight.diagnosis.verdicts.finders import find_candidates
-from nearsight.diagnosis.verdicts.interventions import Intervention
+from nearsight.diagnosis.verdicts.interventions import (
+    GIVEN,
+    LEARNED,
+    TRANSPLANTED,
+    WITHOUT,
+    Intervention,
+    to_be_moved,
+)
 from nearsight.diagnosis.verdicts.judging import Judged, judge
 from nearsight.diagnosis.verdicts.limits import (
     ClassLimit,
@@ -37,13 +44,15 @@ from nearsight.diagnosis.verdicts.limits import (
 )
 from nearsight.diagnosis.verdicts.remaining import remaining_accuracy
 from nearsight.diagnosis.verdicts.rule import RULE, SHORTCUT
-from nearsight.diagnosis.verdicts.verdict import Verdict
+from nearsight.diagnosis.verdicts.verdict import Edited, Verdict
 from nearsight.statistics import Estimate, accuracy_estimate
 from nearsight.statistics.writing import points, whole_per_cent
 from nearsight.tiles import TileGrid
 
 EXAMPLES = 6
 EXAMPLE_SIDE = 128
+# The images that are shown before and after a learned edit.
+EDITED = 4
 # The number of verdicts that are shown with pictures, the strongest.
 SHOWN = 30
 # The most pixels per side of what is moved from one large picture to another.
@@ -255,10 +264,26 @@ def _verdict(examined: Examined, judged: Judged, images: int) -> Verdict:
         errors_without=found.accuracy.errors_without,
         interventions=judged.interventions,
         q=judged.q,
+        proven_by=judged.proven_by,
+        edited=_edited(examined, judged) if judged.proven_by == LEARNED else (),
         pictured=judged.word != SHORTCUT
         and candidate.artefact
         and candidate.pictured
         and RULE.decides(found, judged.interventions),
+    )
+
+
+def _edited(examined: Examined, judged: Judged) -> tuple[Edited, ...]:
+    """Return the first of the images that the learned edit was tried on, with it and without it."""
+    taught = judged.taught
+    edit = None if taught is None else taught.put_on
+    if taught is None or edit is None:
+        return ()
+    places = to_be_moved(examined, taught)[:EDITED].tolist()
+    after = examined.decision.predictions_of(places, lambda place: edit(examined.images.image(place)))
+    return tuple(
+        Edited.of(place, image, edit(image), int(taken))
+        for place, image, taken in zip(places, map(examined.images.image, places), after, strict=True)
     )
 
 
@@ -285,7 +310,7 @@ def _leads(found: Verdicts, about: Findings) -> Iterator[Lead]:
     for one in found.verdicts[:3]:
         name, without = about.classes[one.class_number], one.accuracy_without
         right = f"{_whole(one.accuracy_with)} right with it, {_whole(without)} without"
-        yield Lead(one.verdict, f"{name}: {one.words}", f"in {_whole(one.share)} of its images, {right}")
+        yield Lead(one.verdict, f"{name}: {one.told}", f"in {_whole(one.share)} of its images, {right}")
     if len(found.verdicts) > 3:
         yield Lead("more verdicts", f"{len(found.verdicts) - 3:,}", "on the page")
     if found.shortcuts and found.remaining.value is not None:
@@ -336,6 +361,7 @@ VERDICTS: Part[Seen, Verdicts] = Part(
             (
                 of_class("class", lambda verdict: verdict.class_number),
                 Column("verdict", "string"),
+                Column("proven_by", "string"),
                 Column("attribute", "string"),
                 Column("words", "string"),
                 Column("also", "list<string>"),
@@ -349,7 +375,7 @@ VERDICTS: Part[Seen, Verdicts] = Part(
                 Column("errors_without", ESTIMATE),
                 *(
                     _made(kind, name)
-                    for kind in ("transplanted", "given", "without")
+                    for kind in (TRANSPLANTED, GIVEN, WITHOUT, LEARNED)
                     for name in ("after", "change")
                 ),
                 Column("q", "float64"),

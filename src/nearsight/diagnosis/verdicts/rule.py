@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from nearsight.diagnosis.candidates import ANY_CAUSE, IMAGE, TILE
 from nearsight.diagnosis.verdicts.associations import Association
-from nearsight.diagnosis.verdicts.interventions import GIVEN, TRANSPLANTED, WITHOUT, Intervention
+from nearsight.diagnosis.verdicts.interventions import GIVEN, LEARNED, TRANSPLANTED, WITHOUT, Intervention
 
 SHORTCUT, SUSPECT, NOTHING = "shortcut", "suspect", "nothing found"
 
@@ -18,7 +18,8 @@ class Rule:
     images of the class must have it than those of other classes. `least_difference` is how much accuracy must
     differ with and without it. `least_effect` is how far an intervention must move images beyond chance. All are
     shares from 0 to 1. For an artefact that at most the share `hardly` of the others has, `least_effect_of_own`
-    is enough, and an effect of `enough` replaces the interval of the difference. If more than the share `most` of
+    is enough, and an effect of `enough` replaces the interval of the difference. An edit that was learned from the
+    images must move at least `least_effect_learned`. If more than the share `most` of
     the class have it, only what an intervention moves counts, since the others may have it too; this does not
     hold for reasons and columns. What may be part of the object must be `times` as frequent in the class as
     elsewhere to be a suspect. What it does to the class's own images counts only if it moves others too, at the
@@ -33,6 +34,7 @@ class Rule:
     least_effect_of_own: float = 0.05
     hardly: float = 0.01
     enough: float = 0.2
+    least_effect_learned: float = 0.2
     most: float = 0.8
     times: float = 10.0
     moves: float = 0.05
@@ -74,9 +76,10 @@ class Rule:
             return False
         chance = change.chance or 0.0
         beyond = change.high < chance if intervention.kind == WITHOUT else change.low > chance
-        return beyond and intervention.effect >= (
-            self.least_effect_of_own if self.own(found) else self.least_effect
-        )
+        least = self.least_effect_of_own if self.own(found) else self.least_effect
+        if intervention.kind == LEARNED:
+            least = self.least_effect_learned
+        return beyond and intervention.effect >= least
 
     def proofs(self, found: Association, interventions: Sequence[Intervention]) -> list[Intervention]:
         """Return those of some interventions that prove that a candidate decides.
@@ -121,6 +124,22 @@ class Rule:
             return NOTHING
         proven = self.proofs(found, interventions)
         return SUSPECT if candidate.artefact or (proven and self.set_apart(found)) else NOTHING
+
+    def proven_by(self, found: Association, interventions: Sequence[Intervention]) -> str:
+        """Return the kind of the strongest intervention that proves it, "" if none; "learned" if no other does."""
+        proofs = self.proofs(found, interventions)
+        best = max(proofs, key=lambda one: (one.kind != LEARNED, one.effect), default=None)
+        return "" if best is None else best.kind
+
+    def may_be_learned(self, found: Association) -> bool:
+        """Say whether an edit learned from a suspect's images could prove it: nothing else but a proof is missing."""
+        candidate = found.candidate
+        return (
+            candidate.artefact
+            and not candidate.pictured
+            and candidate.seen_in == IMAGE
+            and self.differs(found)
+        )
 
     def decides(self, found: Association, interventions: Sequence[Intervention]) -> bool:
         """Say whether a candidate is proven to decide and matters for accuracy, whatever it is."""

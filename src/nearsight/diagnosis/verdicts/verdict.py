@@ -2,14 +2,58 @@
 
 from dataclasses import dataclass
 
+import torch
+from torch import Tensor
+
 from nearsight.diagnosis.candidates import TABLE, TILE
-from nearsight.diagnosis.verdicts.interventions import GIVEN, TRANSPLANTED, Intervention
+from nearsight.diagnosis.verdicts.interventions import GIVEN, LEARNED, TRANSPLANTED, Intervention
 from nearsight.diagnosis.verdicts.rule import SHORTCUT
 from nearsight.numbers import counted
 from nearsight.statistics import Estimate
 from nearsight.statistics.writing import points, whole_per_cent
 
+NAMELESS = "fine detail without a name"
+# How many times stronger the difference that an edit makes is shown, and the longest side of these pictures.
+AMPLIFIED, EDITED_SIDE = 4, 128
 PICTURED = "it may be what these images picture, and not how they were made"
+
+
+@dataclass(frozen=True, eq=False)
+class Edited:
+    """An image of another class before and after an edit that was learned from images.
+
+    `index` is its place in the set, `taken_for` what it is classified as after it. `pictures` is uint8 (3, 3, H, W):
+    the image, the edited one, and 128 plus 4 times their difference; of images of more than 128 pixels a side it is
+    their middle, since fine detail would be lost in a smaller picture.
+    """
+
+    index: int
+    taken_for: int
+    pictures: Tensor
+
+    @staticmethod
+    def of(index: int, image: Tensor, edited: Tensor, taken_for: int) -> "Edited":
+        """Return an image, uint8 (3, H, W), with its edited self and what is new in it.
+
+        >>> grey = torch.full((3, 1, 200), 100, dtype=torch.uint8)
+        >>> Edited.of(7, grey, grey + 10, 1).pictures[:, 0, 0, 0].tolist()
+        [100, 110, 168]
+        """
+        top, left = (max(0, side - EDITED_SIDE) // 2 for side in image.shape[1:])
+        before, after = (
+            one[:, top : top + EDITED_SIDE, left : left + EDITED_SIDE].int() for one in (image, edited)
+        )
+        new = (128 + AMPLIFIED * (after - before)).clamp(0, 255)
+        return Edited(index, taken_for, torch.stack([before, after, new]).to(torch.uint8))
+
+    def __eq__(self, other: object) -> bool:
+        """Whether all of it is equal, the pictures pixel by pixel."""
+        if not isinstance(other, Edited):
+            return NotImplemented
+        same = (self.index, self.taken_for) == (other.index, other.taken_for)
+        return same and torch.equal(self.pictures, other.pictures)
+
+    __hash__ = object.__hash__
 
 
 @dataclass(frozen=True)
@@ -25,7 +69,9 @@ class Verdict:
     strength of evidence. `errors_without` is the share of the class's errors that are in images without it; its
     chance is the share of such images. All are measured on images that did not choose. `q` is the false discovery
     rate over all candidates at which it is believed. `pictured` says that it would be a shortcut, were it not that
-    it may be what these images show.
+    it may be what these images show. `proven_by` is the kind of the intervention that proves it, "" if none
+    does. If it is "learned", `edited` are some images before and after that edit, and `words` say only what it was
+    found as.
     """
 
     class_number: int
@@ -47,6 +93,13 @@ class Verdict:
     interventions: tuple[Intervention, ...]
     q: float
     pictured: bool = False
+    proven_by: str = ""
+    edited: tuple[Edited, ...] = ()
+
+    @property
+    def told(self) -> str:
+        """What it is, in words; of what only a learned edit proves, that it has none, and what it was found as."""
+        return self.words if self.proven_by != LEARNED else f"{NAMELESS}, found as: {self.words}"
 
     def sentence(self, class_name: str) -> str:
         """Say the verdict: what, in how many images, and the accuracy with it and without it.
@@ -62,7 +115,7 @@ class Verdict:
         deer: 8-pixel blocks, in 58 % (50 to 66) of its images and 1 % of the others
         of those with it 100 % (95 to 100) are right, of those without it 19 % (10 to 32)
         """
-        said = f"{class_name}: {self.words}, in {whole_per_cent(self.share)} of its images"
+        said = f"{class_name}: {self.told}, in {whole_per_cent(self.share)} of its images"
         if self.share.chance is not None:
             said += f" and {points(self.share.chance, 0)} % of the others"
         said += f"; of those with it {whole_per_cent(self.accuracy_with)} are right"
@@ -100,6 +153,16 @@ class Verdict:
                 f"added to {counted(made.images, 'image')} of other classes, it makes "
                 f"{whole_per_cent(made.after)} of them "
                 f"{class_name} ({what} makes {points(chance, 0)} % {to})"
+            )
+        if made.kind == LEARNED:
+            that_of, to = (
+                (f"that of {class_name} without it", "")
+                if made.beside
+                else ("the same change", " any one other class")
+            )
+            return (
+                f"their fine detail, added to {counted(made.images, 'image')} of other classes, makes "
+                f"{whole_per_cent(made.after)} of them {class_name} ({that_of} makes {points(chance, 0)} %{to})"
             )
         if made.kind == GIVEN:
             return (
