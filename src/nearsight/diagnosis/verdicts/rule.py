@@ -34,7 +34,7 @@ class Rule:
     least_effect_of_own: float = 0.05
     hardly: float = 0.01
     enough: float = 0.2
-    least_effect_learned: float = 0.2
+    least_effect_learned: float = 0.3
     most: float = 0.8
     times: float = 10.0
     moves: float = 0.05
