@@ -386,6 +386,22 @@ def test_arms_of_tiles_alone_are_held_against_the_largest(tmp_path: Path) -> Non
     assert {row.interval.covers for row in comparison.differences} == {"images"}
 
 
+def test_seeds_that_train_on_unequally_many_images_are_judged_on_as_many_as_the_fewest(
+    tmp_path: Path,
+) -> None:
+    def few(seed: int) -> ImageSets:
+        sets = sets_of(seed)
+        return replace(sets, splits={**sets, "train": sets["train"].select(np.arange(30 + seed))})
+
+    base = replace(BASE, steps=1, batch_size=10)
+    found = compare(base, few, tmp_path, arms=("tile-4", "tile-6"), seeds=2, budget="steps", stride=4)
+    judged = [
+        Run.open(tmp_path / "runs" / "tile-4" / f"seed-{seed}").result["evaluation"]["train"]["images"]
+        for seed in SEEDS
+    ]
+    assert (judged, found.judged_training_images) == ([33, 34], 33)
+
+
 def test_whole_image_arms_are_asked_about_tiles_once(tmp_path: Path) -> None:
     random, out = np.random.default_rng(0), tmp_path / "study"
     pixels = torch.from_numpy(random.integers(256, size=(48, 3, 8, 8), dtype=np.uint8))

@@ -183,27 +183,41 @@ def _right_of_arms(
     """Read how right each run is on each image of a split.
 
     All arms of a seed and fold must have the same images; on the test split all seeds must, too. Training splits
-    may differ between seeds, because the validation split does.
+    may differ between seeds, because the validation split does. If their sizes differ too, because each class must
+    be on both sides and groups are not cut, as many images of each count as the smallest has.
     """
-    found: dict[str, Correct] = {}
     labels: dict[tuple[int, int], NDArray[np.int64]] = {}
-    for name, of_arm in runs.items():
-        of_seeds = []
-        for seed, of_seed in enumerate(of_arm):
-            parts = [
+    read = {
+        name: [
+            [
                 _right_of_run(run, protocols[name], split, labels, (seed if split == TRAIN else 0, fold))
                 for fold, run in enumerate(of_seed)
             ]
-            of_seeds.append(
-                {
-                    protocol: np.concatenate([right[protocol] for right in parts])
-                    for protocol in protocols[name]
-                }
+            for seed, of_seed in enumerate(of_arm)
+        ]
+        for name, of_arm in runs.items()
+    }
+    least: dict[int, int] = {}
+    for (_, fold), row in labels.items():
+        least[fold] = min(len(row), least.get(fold, len(row)))
+
+    def spread(rows: NDArray[Any], fold: int) -> NDArray[Any]:
+        # They may be sorted by class.
+        return rows[np.arange(least[fold]) * len(rows) // least[fold]]
+
+    found = {
+        name: {
+            protocol: np.stack(
+                [
+                    np.concatenate([spread(right[protocol], fold) for fold, right in enumerate(parts)])
+                    for parts in of_arm
+                ]
             )
-        found[name] = {
-            protocol: np.stack([right[protocol] for right in of_seeds]) for protocol in protocols[name]
+            for protocol in protocols[name]
         }
-    of_first = [labels[0, fold] for seed, fold in sorted(labels) if not seed]
+        for name, of_arm in read.items()
+    }
+    of_first = [spread(labels[0, fold], fold) for seed, fold in sorted(labels) if not seed]
     shared = all(np.array_equal(row, labels[0, fold]) for (_, fold), row in labels.items())
     return Judged(np.concatenate(of_first), found, tuple(map(len, of_first)), shared)
 
