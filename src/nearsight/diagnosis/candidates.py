@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,18 @@ from nearsight.progress import SILENT, Progress
 Edit = Callable[[Tensor], Tensor]
 # The same, for an image with its place in the set.
 EditOf = Callable[[Tensor, int], Tensor]
+
+
+@runtime_checkable
+class Graded(Protocol):
+    """An edit that can be made weaker or stronger."""
+
+    def __call__(self, image: Tensor, /) -> Tensor:
+        """Return a changed image, uint8 (3, H, W)."""
+
+    def times(self, factor: float) -> "Graded":
+        """Return the edit with so many times its strength, as far as it has such a strength."""
+
 
 # Where a candidate is seen. Only a table shows what no picture shows.
 IMAGE, TILE, TABLE = "image", "tile", "table"

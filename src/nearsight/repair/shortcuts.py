@@ -12,7 +12,7 @@ from nearsight.data import ImageSet, ImageSets
 from nearsight.data.joined_images import chosen_of
 from nearsight.diagnosis import Diagnosis
 from nearsight.diagnosis.attributes.learned import with_learned_edit
-from nearsight.diagnosis.candidates import TABLE, TILE, Candidate, Edit, EditOf, Examined
+from nearsight.diagnosis.candidates import TABLE, TILE, Candidate, Edit, EditOf, Examined, Graded
 from nearsight.diagnosis.choosing import choosing_half
 from nearsight.diagnosis.decision import Decision
 from nearsight.diagnosis.draw import draw
@@ -29,6 +29,7 @@ from nearsight.errors import InputError
 from nearsight.numbers import counted
 from nearsight.progress import SILENT, Progress
 from nearsight.repair.choosing import Chosen
+from nearsight.repair.likened import LIKENING, likened, varied
 from nearsight.repair.places import tiles_at, tiles_of_reason, tiles_off_object
 from nearsight.repair.shortcut import BACKGROUND, EditIn, Shortcut, TilesIn
 from nearsight.statistics import jaccard
@@ -192,11 +193,36 @@ class _Finding:
             seen_in=candidate.seen_in,
             in_train=has[self.splits.places("train")],
             in_test=has[self.splits.places("test")],
-            put_on=_edit_in(candidate.put_on) or self._at_its_place(candidate.put_on_of),
+            put_on=self._likened(chosen, candidate, has)
+            or _edit_in(candidate.put_on)
+            or self._at_its_place(candidate.put_on_of),
             take_off=_edit_in(candidate.take_off) or self._at_its_place(candidate.take_off_of),
             tiles=tiles,
             column=candidate.attribute.removeprefix(COLUMN) if table else None,
         )
+
+    def _likened(self, chosen: Chosen, candidate: Candidate, has: NDArray[np.bool_]) -> EditIn | None:
+        """Return the edit with the strengths at which training images look most like real ones; None if unknown."""
+        named = None if candidate.named_by is None else candidate.named_by()
+        edits = [one for one in (candidate.put_on, named) if isinstance(one, Graded)]
+        if not edits:
+            return None
+        train = self.splits.sets["train"]
+        in_train, mine = has[self.splits.places("train")], train.labels == candidate.class_number
+        beside = mine & ~in_train
+        plain = beside if beside.sum() >= LIKENING.fewest else ~mine & ~in_train
+        name = chosen.name(train.classes)
+        self.progress.say(f"finding how strong {name} is where it is real ({chosen.words})")
+        seed = (self.seed, 35, candidate.class_number, chosen.number)
+        found = likened(edits, train, mine & in_train, plain, seed=seed, progress=self.progress)
+        if found is None:
+            return None
+        self.progress.say(
+            f"{name} is added with about {found.factor:.2g} times the strength first found, which looks most like "
+            f"it: a forest tells edited images from real ones by {found.told:.2f}, by {found.before:.2f} at first "
+            "(area under the ROC curve; 0.5 is chance)"
+        )
+        return varied(found.edit, found.factor, LIKENING.octaves, seed)
 
     def background(self, chosen: Chosen) -> Shortcut:
         train, test = self.splits.sets["train"], self.splits.sets["test"]

@@ -1,9 +1,11 @@
 """Transfers give pictures what others have at a place or a frequency, and take it away again."""
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor
 
+from nearsight.diagnosis.attributes.curves import tone_curve
 from nearsight.diagnosis.attributes.transfers import place_transfer, spectrum_transfer
 
 
@@ -63,3 +65,21 @@ def test_a_spectrum_is_given_and_taken_and_leaves_the_mean() -> None:
     assert float(edit.back(changed).float().std()) > 1.3 * float(changed.float().std())
     (larger,) = noise(1, 2, (24, 40))
     assert edit(larger).shape == larger.shape
+
+
+@pytest.mark.parametrize("learn", [place_transfer, spectrum_transfer, tone_curve])
+def test_a_learned_edit_is_made_weaker_and_stronger(learn) -> None:
+    random = np.random.default_rng(0)
+    plain = [torch.from_numpy(random.integers(60, 150, (3, 16, 16), dtype=np.uint8)) for _ in range(24)]
+    changed = [(one.float() * 0.6 + 80).byte() for one in plain]
+    changed = [torch.cat([one[:, :4] // 4, one[:, 4:]], dim=1) for one in changed]
+    edit = learn(plain, changed)
+    assert edit is not None
+
+    def change(factor: float) -> float:
+        return float((edit.times(factor)(plain[0]).int() - plain[0].int()).abs().float().mean())
+
+    assert torch.equal(edit.times(1.0)(plain[0]), edit(plain[0]))
+    assert change(0.0) < 0.5
+    assert change(0.5) < change(1.0)
+    assert change(1.0) < change(1.5)

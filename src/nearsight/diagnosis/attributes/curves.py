@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -77,7 +77,7 @@ def _matching(ours: Shares, theirs: Shares) -> Edit:
             for own, other in zip(ours, theirs, strict=True)
         ]
     )
-    return partial(_toned, torch.from_numpy(np.rint(curves).astype(np.uint8)))
+    return ToneCurves(torch.from_numpy(curves))
 
 
 def _shares(pictures: Sequence[Tensor]) -> Shares:
@@ -90,5 +90,23 @@ def _shares(pictures: Sequence[Tensor]) -> Shares:
     return found / len(pictures)
 
 
-def _toned(curves: Tensor, image: Tensor) -> Tensor:
-    return torch.stack([curve[channel.long()] for curve, channel in zip(curves, image, strict=True)])
+@dataclass(frozen=True, eq=False)
+class ToneCurves:
+    """A new level for each level of each channel, float64 (3, levels)."""
+
+    curves: Tensor
+
+    def __call__(self, image: Tensor) -> Tensor:
+        """Return a changed image, uint8 (3, H, W)."""
+        levels = self.curves.round().to(torch.uint8)
+        return torch.stack([curve[channel.long()] for curve, channel in zip(levels, image, strict=True)])
+
+    def times(self, factor: float) -> "ToneCurves":
+        """Return the same with so many times the change of each level.
+
+        >>> warmer = ToneCurves(torch.arange(256.0).add(10).clamp(max=255).expand(3, -1))
+        >>> warmer.times(2)(torch.full((3, 1, 1), 100, dtype=torch.uint8)).flatten().tolist()
+        [120, 120, 120]
+        """
+        plain = torch.arange(LEVELS, dtype=self.curves.dtype)
+        return ToneCurves((plain + factor * (self.curves - plain)).clamp(0, LEVELS - 1))

@@ -34,14 +34,31 @@ class Way:
     change: Change
     strengths: tuple[float, ...]
 
-    def edit(self, strength: float) -> Callable[[Tensor], Tensor]:
+    def edit(self, strength: float) -> "WayEdit":
         """Return the edit of one strength, from uint8 (3, H, W) to the same; it does not change its argument."""
-        return partial(_edited, self.change, strength)
+        return WayEdit(self, strength)
 
 
-def _edited(change: Change, strength: float, image: Tensor) -> Tensor:
-    changed = change(image.numpy().copy(), strength)
-    return torch.from_numpy(np.clip(np.rint(changed), 0, 255).astype(np.uint8))
+@dataclass(frozen=True)
+class WayEdit:
+    """A way to change a picture, with one strength."""
+
+    way: Way
+    strength: float
+
+    def __call__(self, image: Tensor) -> Tensor:
+        """Return a changed image, uint8 (3, H, W)."""
+        changed = self.way.change(image.numpy().copy(), self.strength)
+        return torch.from_numpy(np.clip(np.rint(changed), 0, 255).astype(np.uint8))
+
+    def times(self, factor: float) -> "WayEdit":
+        """Return the same with so many times the strength, but within the strengths of the way.
+
+        >>> WayEdit(Way("darker", lambda pixels, by: pixels - by, (10, 20, 40)), 20).times(3).strength
+        40
+        """
+        strengths = self.way.strengths
+        return WayEdit(self.way, min(max(self.strength * factor, min(strengths)), max(strengths)))
 
 
 def _picture(pixels: Pixels) -> Image.Image:

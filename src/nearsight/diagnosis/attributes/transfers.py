@@ -46,6 +46,11 @@ class PlaceTransfer:
         """The edit that removes it again, as far as anything is left to see."""
         return PlaceTransfer(self.after, self.before, (1 / self.gain).clamp(max=MOST), self.where)
 
+    def times(self, factor: float) -> "PlaceTransfer":
+        """Return the same with so many times the change of means, and of the logarithm of spreads."""
+        after = self.before + factor * (self.after - self.before)
+        return PlaceTransfer(self.before, after, self.gain**factor, self.where)
+
     def _sized(self, image: Tensor) -> "PlaceTransfer":
         size = image.shape[1:]
         if size == self.where.shape:
@@ -150,6 +155,10 @@ class SpectrumTransfer:
     def back(self) -> "SpectrumTransfer":
         """The edit that removes it again, as far as anything is left to see."""
         return replace(self, gain=np.minimum(1 / self.gain, MOST))
+
+    def times(self, factor: float) -> "SpectrumTransfer":
+        """Return the same with so many times the change of the logarithm of amplitudes."""
+        return replace(self, gain=self.gain**factor)
 
 
 def spectrum_transfer(change: Sequence[Tensor], like: Sequence[Tensor]) -> SpectrumTransfer | None:

@@ -1,0 +1,115 @@
+"""Edits as strong as what they imitate: of the strengths of an edit, that whose images look most like real ones."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nearsight.data import ImageSet
+from nearsight.diagnosis.attributes.forests import told_apart
+from nearsight.diagnosis.attributes.looks import looks_of
+from nearsight.diagnosis.candidates import Graded
+from nearsight.progress import SILENT, Progress
+from nearsight.repair.edited import edit_image
+from nearsight.repair.shortcut import EditIn
+
+
+@dataclass(frozen=True)
+class Likening:
+    """How strong edits are: which strengths are tried, and how far they vary.
+
+    `compared` images with a shortcut, at most, are compared with as many to which it is added; with fewer than
+    `fewest`, an edit stays as it is. `factors` multiply its strength, and the best of all then goes up and down by
+    each of `finer` in turn. An image's own factor lies up to `octaves` above or below what is best.
+    """
+
+    compared: int = 40
+    fewest: int = 12
+    factors: tuple[float, ...] = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8)
+    finer: tuple[float, ...] = (1.19, 1.09)
+    octaves: float = 0.5
+
+
+LIKENING = Likening()
+
+
+@dataclass(frozen=True)
+class Likened:
+    """An edit of the best strength, and how well a forest tells its images from real ones.
+
+    `before` and `told` are areas under the ROC curve, of the edit as it was learned and with `factor` times its
+    strength.
+    """
+
+    edit: Graded
+    factor: float
+    before: float
+    told: float
+
+
+def likened(
+    edits: Sequence[Graded],
+    train: ImageSet,
+    real: NDArray[np.bool_],
+    plain: NDArray[np.bool_],
+    *,
+    likening: Likening = LIKENING,
+    seed: tuple[int, ...] = (0,),
+    progress: Progress = SILENT,
+) -> Likened | None:
+    """Return the edit and strength whose images a forest can least tell from real ones; None if there are too few.
+
+    >>> likened([candidate.put_on], sets["train"], mine & has, mine & ~has).factor  # doctest: +SKIP
+    1.67
+
+    `real` and `plain` are bool (n,): training images that have a shortcut, and images without it, which are edited.
+    Strengths are learned from medians of single measures, which compression and content shift; a network tells such
+    edits from the real thing, and unlearns the edit alone.
+    """
+    random = np.random.default_rng(seed)
+    ours, theirs = (
+        random.permutation(np.flatnonzero(some))[: likening.compared].tolist() for some in (real, plain)
+    )
+    if min(len(ours), len(theirs)) < likening.fewest:
+        return None
+    wanted = np.stack([looks_of(train.image(i)) for i in ours])
+    tries = len(edits) * len(likening.factors) + 2 * len(likening.finer)
+    done = 0
+
+    def told(edit: Graded) -> float:
+        nonlocal done
+        made = np.stack([looks_of(edit_image(train, i, (as_edit(edit),))) for i in theirs])
+        done += 1
+        progress.count("comparing edited images with real ones", done, tries)
+        return told_apart(wanted, made)
+
+    tried = {
+        (k, factor): told(edit.times(factor)) for k, edit in enumerate(edits) for factor in likening.factors
+    }
+
+    def best() -> tuple[int, float]:
+        return min(tried, key=lambda one: (tried[one], abs(np.log(one[1]))))
+
+    for step in likening.finer:
+        k, near = best()
+        for factor in (near / step, near * step):
+            tried[k, factor] = told(edits[k].times(factor))
+    k, factor = best()
+    return Likened(edits[k], factor, tried[0, 1.0], tried[k, factor])
+
+
+def as_edit(edit: Graded) -> EditIn:
+    """Return an edit of an image of a set."""
+    return lambda images, i: edit(images.image(i))
+
+
+def varied(edit: Graded, factor: float, octaves: float, seed: tuple[int, ...]) -> EditIn:
+    """Return an edit whose strength differs from image to image, about a factor, the same for the same image."""
+
+    def one(images: ImageSet, i: int) -> Tensor:
+        drawn = np.random.default_rng((*seed, i, images.split == "test")).uniform(-octaves, octaves)
+        return edit.times(factor * 2**drawn)(images.image(i))
+
+    return one

@@ -1,0 +1,75 @@
+"""Strengths of edits: found where they are known, and varied about what was found."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from nearsight.data import ImageSet, MemoryImages
+from nearsight.diagnosis.attributes.edits import BLUR, BRIGHTER, COOLER, WARMER, WayEdit
+from nearsight.repair.likened import Likening, likened, varied
+
+EACH, SIDE = 16, 24
+QUICK = Likening(fewest=8, factors=(0.5, 1.0, 2.0))
+
+
+def _set(edit, seed: int = 0) -> tuple[ImageSet, np.ndarray]:
+    """Return images of noise and slopes, the first half of them edited, and which these are."""
+    random = np.random.default_rng(seed)
+    slopes = np.add.outer(np.arange(SIDE), np.arange(SIDE)) * random.uniform(0.5, 1.5, (2 * EACH, 3, 1, 1))
+    pixels = torch.from_numpy(
+        (60 + slopes + random.integers(0, 50, (2 * EACH, 3, SIDE, SIDE))).astype(np.uint8)
+    )
+    for i in range(EACH):
+        pixels[i] = edit(pixels[i])
+    images = MemoryImages(pixels, tuple(map(str, range(2 * EACH))))
+    real = np.arange(2 * EACH) < EACH
+    return ImageSet("noise", "train", ("a", "b"), np.zeros(2 * EACH, dtype=np.int64), images), real
+
+
+@pytest.mark.parametrize(
+    ("way", "real", "first"), [(BLUR, 1.5, 0.8), (WARMER, 0.3, 0.6)], ids=["too weak", "too strong"]
+)
+def test_the_strength_of_the_real_thing_is_found(way, real, first) -> None:
+    images, has = _set(way.edit(real))
+    found = likened([way.edit(first)], images, has, ~has, likening=QUICK)
+    assert found is not None
+    assert found.factor * first == pytest.approx(real, rel=0.2)
+    assert found.told < 0.85 < 0.95 < found.before
+
+
+def test_of_several_edits_the_one_that_looks_like_it_is_used() -> None:
+    images, has = _set(WARMER.edit(0.4))
+    edits = [COOLER.edit(-0.4), BRIGHTER.edit(20), WARMER.edit(0.4)]
+    found = likened(edits, images, has, ~has, likening=replace(QUICK, factors=(1.0,), finer=()))
+    assert found is not None
+    assert found.edit == WARMER.edit(0.4)
+
+
+def test_of_too_few_images_nothing_is_said() -> None:
+    images, has = _set(WARMER.edit(0.4))
+    few = has & (np.arange(len(has)) < QUICK.fewest - 1)
+    assert likened([WARMER.edit(0.4)], images, few, ~has, likening=QUICK) is None
+
+
+def test_strengths_vary_from_image_to_image_on_both_sides_of_what_was_found() -> None:
+    images, _ = _set(lambda image: image)
+    asked: list[float] = []
+
+    class Listening(WayEdit):
+        def times(self, factor: float) -> WayEdit:
+            asked.append(factor)
+            return super().times(factor)
+
+    edit = varied(Listening(WARMER, 0.4), 1.5, 0.5, (7,))
+    made = [edit(images, i) for i in range(len(images))]
+    assert min(asked) >= 1.5 / 2**0.5
+    assert max(asked) <= 1.5 * 2**0.5
+    assert min(asked) < 1.2
+    assert max(asked) > 1.9
+    # The same image is edited in the same way, and one of another split in another.
+    assert torch.equal(edit(images, 3), made[3])
+    assert asked[-1] == asked[3]
+    edit(replace(images, split="test"), 3)
+    assert asked[-1] != asked[3]
