@@ -203,10 +203,10 @@ class _Finding:
 
     def _likened(self, chosen: Chosen, candidate: Candidate, has: NDArray[np.bool_]) -> EditIn | None:
         """Return the edit with the strengths at which training images look most like real ones; None if unknown."""
-        named = None if candidate.named_by is None else candidate.named_by()
-        edits = [one for one in (candidate.put_on, named) if isinstance(one, Graded)]
-        if not edits:
+        if not isinstance(candidate.put_on, Graded):
             return None
+        named = None if candidate.named_by is None else candidate.named_by()
+        edits = [candidate.put_on, *([named] if isinstance(named, Graded) else [])]
         train = self.splits.sets["train"]
         in_train, mine = has[self.splits.places("train")], train.labels == candidate.class_number
         beside = mine & ~in_train
