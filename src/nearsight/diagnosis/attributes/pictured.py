@@ -109,7 +109,7 @@ def apart_otherwise(examined: Examined, candidate: Candidate) -> bool:
     if min(group.sum(), own.sum()) < FEWEST or candidate.added is None:
         return False
     alone = _hardly_changed(examined, values, others, candidate.added)
-    return told_apart(values[group][:, alone], values[own][:, alone], examined.seed) >= FAIRLY_FROM_OWN
+    return told_apart(values[group][:, alone], values[own][:, alone], examined.seed) >= FROM_OWN
 
 
 def _more_of_it(value: Values, group: Mask, own: Mask, others: Mask) -> float:
