@@ -8,7 +8,7 @@ import torch
 
 from nearsight.data import ImageSet, MemoryImages
 from nearsight.diagnosis.attributes.edits import BLUR, BRIGHTER, COOLER, WARMER, WayEdit
-from nearsight.repair.likened import Likening, likened, varied
+from nearsight.repair.likened import Likened, Likening, likened, varied
 
 EACH, SIDE = 16, 24
 QUICK = Likening(fewest=8, factors=(0.5, 1.0, 2.0))
@@ -62,7 +62,7 @@ def test_strengths_vary_from_image_to_image_on_both_sides_of_what_was_found() ->
             asked.append(factor)
             return super().times(factor)
 
-    edit = varied(Listening(WARMER, 0.4), 1.5, 0.5, (7,))
+    edit = varied(Likened(Listening(WARMER, 0.4), 1.5, 0.9, 0.6), 0.5, (7,))
     made = [edit(images, i) for i in range(len(images))]
     assert min(asked) >= 1.5 / 2**0.5
     assert max(asked) <= 1.5 * 2**0.5

@@ -10,7 +10,7 @@ from torch import Tensor
 from nearsight.data import ImageSet
 from nearsight.diagnosis.attributes.forests import told_apart
 from nearsight.diagnosis.attributes.looks import looks_of
-from nearsight.diagnosis.candidates import Graded
+from nearsight.diagnosis.candidates import Candidate, Graded
 from nearsight.progress import SILENT, Progress
 from nearsight.repair.edited import edit_image
 from nearsight.repair.shortcut import EditIn
@@ -100,16 +100,42 @@ def likened(
     return Likened(edits[k], factor, tried[0, 1.0], tried[k, factor])
 
 
+def likened_candidate(
+    candidate: Candidate,
+    train: ImageSet,
+    in_train: NDArray[np.bool_],
+    *,
+    seed: tuple[int, ...] = (0,),
+    progress: Progress = SILENT,
+) -> Likened | None:
+    """Return the edit of a candidate that looks most like it, its own or the named one; None if it cannot be said.
+
+    >>> likened_candidate(candidate, sets["train"], in_train).told  # doctest: +SKIP
+    0.6
+
+    `in_train` is bool (n,): which training images have it. The class's own images without it are edited, or, if they
+    are too few, those of other classes.
+    """
+    if not isinstance(candidate.put_on, Graded):
+        return None
+    named = None if candidate.named_by is None else candidate.named_by()
+    edits = [candidate.put_on, *([named] if isinstance(named, Graded) else [])]
+    mine = train.labels == candidate.class_number
+    beside = mine & ~in_train
+    plain = beside if beside.sum() >= LIKENING.fewest else ~mine & ~in_train
+    return likened(edits, train, mine & in_train, plain, seed=seed, progress=progress)
+
+
 def as_edit(edit: Graded) -> EditIn:
     """Return an edit of an image of a set."""
     return lambda images, i: edit(images.image(i))
 
 
-def varied(edit: Graded, factor: float, octaves: float, seed: tuple[int, ...]) -> EditIn:
-    """Return an edit whose strength differs from image to image, about a factor, the same for the same image."""
+def varied(found: Likened, octaves: float = LIKENING.octaves, seed: tuple[int, ...] = (0,)) -> EditIn:
+    """Return an edit whose strength differs from image to image about what was found; each image keeps its own."""
 
     def one(images: ImageSet, i: int) -> Tensor:
         drawn = np.random.default_rng((*seed, i, images.split == "test")).uniform(-octaves, octaves)
-        return edit.times(factor * 2**drawn)(images.image(i))
+        return found.edit.times(found.factor * 2**drawn)(images.image(i))
 
     return one

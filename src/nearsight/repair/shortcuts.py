@@ -29,7 +29,7 @@ from nearsight.errors import InputError
 from nearsight.numbers import counted
 from nearsight.progress import SILENT, Progress
 from nearsight.repair.choosing import Chosen
-from nearsight.repair.likened import LIKENING, likened, varied
+from nearsight.repair.likened import likened_candidate, varied
 from nearsight.repair.places import tiles_at, tiles_of_reason, tiles_off_object
 from nearsight.repair.shortcut import BACKGROUND, EditIn, Shortcut, TilesIn
 from nearsight.statistics import jaccard
@@ -205,16 +205,14 @@ class _Finding:
         """Return the edit with the strengths at which training images look most like real ones; None if unknown."""
         if not isinstance(candidate.put_on, Graded):
             return None
-        named = None if candidate.named_by is None else candidate.named_by()
-        edits = [candidate.put_on, *([named] if isinstance(named, Graded) else [])]
         train = self.splits.sets["train"]
-        in_train, mine = has[self.splits.places("train")], train.labels == candidate.class_number
-        beside = mine & ~in_train
-        plain = beside if beside.sum() >= LIKENING.fewest else ~mine & ~in_train
+        in_train, seed = (
+            has[self.splits.places("train")],
+            (self.seed, 35, candidate.class_number, chosen.number),
+        )
         name = chosen.name(train.classes)
         self.progress.say(f"finding how strong {name} is where it is real ({chosen.words})")
-        seed = (self.seed, 35, candidate.class_number, chosen.number)
-        found = likened(edits, train, mine & in_train, plain, seed=seed, progress=self.progress)
+        found = likened_candidate(candidate, train, in_train, seed=seed, progress=self.progress)
         if found is None:
             return None
         self.progress.say(
@@ -222,7 +220,7 @@ class _Finding:
             f"it: a forest tells edited images from real ones by {found.told:.2f}, by {found.before:.2f} at first "
             "(area under the ROC curve; 0.5 is chance)"
         )
-        return varied(found.edit, found.factor, LIKENING.octaves, seed)
+        return varied(found, seed=seed)
 
     def background(self, chosen: Chosen) -> Shortcut:
         train, test = self.splits.sets["train"], self.splits.sets["test"]
