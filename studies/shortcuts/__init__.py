@@ -244,7 +244,8 @@ def diagnosed(bound: TiledModel, planted: Planted) -> list[Told]:
         return []
     verdicts: Any = found["verdicts"]
     return [
-        Told(one.class_number, one.verdict, one.attribute, one.words, one.images) for one in verdicts.verdicts
+        Told(one.class_number, one.verdict, one.attribute, one.words, one.images, one.proven_by)
+        for one in verdicts.verdicts
     ]
 
 

@@ -23,13 +23,14 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Told:
-    """What a method says about a class: its word, what it calls it, and the places of the images."""
+    """What a method says about a class: its word, what it calls it, the places of the images, and what proves it."""
 
     class_number: int
     word: str
     attribute: str
     words: str
     images: tuple[int, ...]
+    proven_by: str = ""
 
 
 def effects(network: Network, planted: Planted, decision: Decision) -> list[Row]:
@@ -106,6 +107,7 @@ def judge(rows: Sequence[Row], told: Iterable[Told], planted: Planted, method: s
             {
                 "word": one.word,
                 "attribute": one.attribute,
+                "proven_by": one.proven_by,
                 "words": one.words,
                 "images": len(one.images),
                 "jaccard": jaccard(one.images, right) if row["family"] else None,
