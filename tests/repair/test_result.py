@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from tests.repair.made_repair import make_repair
+from tests.repair.made_repair import make_repair, share
 
 from nearsight.errors import InputError
 from nearsight.repair.result import LEAST, REPAIR, Repair
-from nearsight.statistics import Estimate
+from nearsight.statistics import Estimate, difference_of_estimates
+from nearsight.statistics.writing import points
 from nearsight.write import write_table
 
 
@@ -56,6 +57,20 @@ def test_what_holds_zero_proves_nothing(change: Estimate, proves: bool) -> None:
     won = replace(found, groups=groups).sentences()[2]
     assert ("proves no change" in won) is not proves
     assert "of the 77.1" not in won
+
+
+def test_how_far_unedited_images_with_it_are_ahead_is_said_of_groups_of_enough_images() -> None:
+    found = make_repair()
+    [ahead] = [line for line in found.sentences() if line.startswith("unedited images")]
+    # Of 48 images 46 were right and 44 are, of 32 without it 6 and 24.
+    now, before = difference_of_estimates(share(44, 48), share(24, 32)), points(46 / 48 - 6 / 32)
+    assert ahead.startswith(
+        "unedited images of bird with a green tint of bird are right more often than those without it by "
+        f"+{points(now.value)} points ("
+    )
+    assert f"by +{before} points (" in ahead
+    few = tuple(replace(row, images=LEAST - 1) if row.having else row for row in found.groups)
+    assert not any(line.startswith("unedited") for line in replace(found, groups=few).sentences())
 
 
 def test_only_what_was_found_before_is_gone() -> None:
