@@ -10,7 +10,7 @@ from datasets import Dataset
 from PIL import Image
 
 import nearsight
-from nearsight.data.decode import decode_image
+from nearsight.data.decode import allowed_pixels, decode_image
 from nearsight.data.encoded_files import EncodedFiles
 from nearsight.data.stored import as_stored
 from nearsight.errors import InputError
@@ -68,6 +68,19 @@ def test_a_changed_image_is_what_a_program_would_save_with_the_quality_of_the_fi
         picture = Image.fromarray(changed.permute(1, 2, 0).numpy())
         picture.save(buffer, "JPEG", quality=quality, subsampling=sampling)
         assert torch.equal(as_stored(images, i, changed), decode_image(buffer.getvalue()))
+
+
+def test_a_file_of_red_green_and_blue_stays_one(tmp_path) -> None:
+    images = _set(tmp_path, lambda picture, file: picture.save(file, "JPEG", quality=60, keep_rgb=True))
+    for i in range(len(images)):
+        assert (as_stored(images, i, images.image(i)).int() - images.image(i).int()).abs().max() <= 1
+
+
+def test_a_picture_of_as_many_pixels_as_were_allowed_is_read_again(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with allowed_pixels(10_000):
+        images = _set(tmp_path, lambda picture, file: picture.save(file, "JPEG", subsampling=EXACT))
+    assert torch.equal(as_stored(images, 0, images.image(0)), images.image(0))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "CMYK"])

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import ExifTags, Image, JpegImagePlugin
 from torch import Tensor
 
-from nearsight.data.decode import decode_image, named_faults, opened
+from nearsight.data.decode import allowed_pixels, decode_image, named_faults, opened
 from nearsight.data.exif import read_exif
 from nearsight.data.image_set import ImageSet, image_file
 
@@ -41,8 +41,10 @@ def as_stored(images: ImageSet, i: int, pixels: Tensor) -> Tensor:
     """
     if images.files is None or list(pixels.shape[1:]) != images.sizes[i].tolist():
         return pixels
-    cell = images.files.cell(i)
-    return pixels if cell is None else _compressed_like(image_file(cell), pixels, images.path(i))
+    # An image that was read once may be read again, whatever is allowed to others.
+    with allowed_pixels(pixels[0].numel()):
+        cell = images.files.cell(i)
+        return pixels if cell is None else _compressed_like(image_file(cell), pixels, images.path(i))
 
 
 def _compressed_like(file: bytes | str, pixels: Tensor, name: str) -> Tensor:
@@ -50,12 +52,21 @@ def _compressed_like(file: bytes | str, pixels: Tensor, name: str) -> Tensor:
         if not isinstance(image, JpegImagePlugin.JpegImageFile) or image.mode not in _MODES:
             return pixels
         tables, sampling = image.quantization, JpegImagePlugin.get_sampling(image)
-        orientation = read_exif(image).orientation
+        as_rgb, orientation = _keeps_rgb(image), read_exif(image).orientation
     picture = Image.fromarray(np.ascontiguousarray(pixels.numpy().transpose(1, 2, 0)))
     tags = Image.Exif()
     if orientation in _BACK:
         picture = picture.transpose(_BACK[orientation])
         tags[ExifTags.Base.Orientation] = orientation
     buffer = BytesIO()
-    picture.save(buffer, "JPEG", qtables=tables, subsampling=sampling, exif=tags)
+    picture.save(buffer, "JPEG", qtables=tables, subsampling=sampling, keep_rgb=as_rgb, exif=tags)
     return decode_image(buffer.getvalue())
+
+
+def _keeps_rgb(image: JpegImagePlugin.JpegImageFile) -> bool:
+    """Whether a JPEG holds red, green and blue as they are, and not brightness and colour, as most do."""
+    if image.mode != "RGB" or "jfif" in image.info:
+        return False
+    if "adobe" in image.info:
+        return bool(image.info.get("adobe_transform") == 0)
+    return bytes(layer[0] for layer in image.layer) == b"RGB"
