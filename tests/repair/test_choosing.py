@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from nearsight.diagnosis.verdicts.limits import ClassLimit
+from nearsight.diagnosis.verdicts.verdict import Verdict
 from nearsight.errors import InputError
-from nearsight.repair.choosing import check_names, choose, left_alone
+from nearsight.repair.choosing import Chosen, check_names, choose, left_alone
 from nearsight.statistics import Estimate
 
 CLASSES = ("cat", "deer", "red:fox")
@@ -98,7 +99,7 @@ def costless(class_number: int) -> Any:
     return SimpleNamespace(
         class_number=class_number,
         verdict="shortcut",
-        words="a frame",
+        told="a frame",
         accuracy_with=half,
         accuracy_without=half,
         interventions=(taken_off,),
@@ -118,3 +119,29 @@ def test_what_costs_nothing_is_left_unless_it_is_named() -> None:
     assert left_alone(found, "cat:1") == ()
     with pytest.raises(InputError, match=r"cost no accuracy .* `verdicts` takes 'cat:1'"):
         choose(Found(costless(0), usual=0.5))  # type: ignore[arg-type]
+
+
+def test_what_a_learned_edit_proves_is_removed_under_no_name_that_was_not_proven() -> None:
+    none = Estimate(None, None, None, 0)
+    verdict = Verdict(
+        *(
+            0,
+            "shortcut",
+            "noise",
+            "noisy",
+            (),
+            True,
+            "image",
+            None,
+            (1,),
+            (1,),
+            (),
+            none,
+            none,
+            none,
+            none,
+            none,
+        ),
+        *((), 0.0, False, "learned"),
+    )
+    assert Chosen(0, 1, True, verdict).words == "fine detail without a name, found as: noisy"

@@ -41,7 +41,7 @@ class Chosen:
     @property
     def words(self) -> str:
         """What a person calls it."""
-        return "its background" if self.verdict is None else self.verdict.words
+        return "its background" if self.verdict is None else self.verdict.told
 
 
 def check_names(verdicts: str | Sequence[str], classes: Sequence[str]) -> None:
@@ -105,7 +105,7 @@ def left_alone(diagnosis: Diagnosis, verdicts: str | Sequence[str] = ALL_VERDICT
     if verdicts != ALL_VERDICTS:
         return ()
     return tuple(
-        f"{one.name(diagnosis.classes)} is left as it is: {one.verdict.words} costs nothing that training images "
+        f"{one.name(diagnosis.classes)} is left as it is: {one.verdict.told} costs nothing that training images "
         f"show; {whole_per_cent(one.verdict.accuracy_with)} of the class's images with it are right and "
         f"{whole_per_cent(one.verdict.accuracy_without)} without it, and {points(low, 0)} to {points(high, 0)} % are "
         "usual for classes without a shortcut"

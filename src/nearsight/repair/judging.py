@@ -176,7 +176,7 @@ def found_again(
         mine = test.labels == one.class_number
         overlaps = {
             place: jaccard(each.in_test & mine, has)
-            + ((each.attribute, each.words) == (one.attribute, one.words))
+            + ((each.attribute, each.words) == (one.attribute, one.told))
             for place, each in enumerate(shortcuts)
             if each.class_number == one.class_number and each.seen_in != BACKGROUND
         }
@@ -187,7 +187,7 @@ def found_again(
                 one.class_number,
                 one.verdict,
                 one.attribute,
-                one.words,
+                one.told,
                 one.share,
                 one.accuracy_with,
                 one.accuracy_without,

@@ -38,6 +38,8 @@ from nearsight.statistics import jaccard
 SAME_IMAGES = 0.9
 # How many images are tried for a background that shows more than its object.
 TRIES = 20
+# The area under the ROC curve from which on edited images still look different from real ones, which is said.
+FAR_FROM_REAL = 0.9
 COLUMN = "column:"
 
 
@@ -189,7 +191,7 @@ class _Finding:
             number=chosen.number,
             verdict=verdict.verdict,
             attribute=verdict.attribute,
-            words=verdict.words,
+            words=verdict.told,
             seen_in=candidate.seen_in,
             in_train=has[self.splits.places("train")],
             in_test=has[self.splits.places("test")],
@@ -220,6 +222,11 @@ class _Finding:
             f"it: a forest tells edited images from real ones by {found.told:.2f}, by {found.before:.2f} at first "
             "(area under the ROC curve; 0.5 is chance)"
         )
+        if found.told >= FAR_FROM_REAL:
+            self.progress.warn(
+                f"{name}: edited images still look different from real ones, so the network may unlearn the edit and "
+                "go on using the real thing; see on the page how far unedited images with it are ahead"
+            )
         return varied(found, seed=seed)
 
     def background(self, chosen: Chosen) -> Shortcut:

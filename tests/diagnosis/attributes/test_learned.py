@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 from tests.diagnosis.attributes.conftest import _photographs
 from torch import Tensor
 
 from nearsight.data import ImageSet, MemoryImages
-from nearsight.diagnosis.attributes.learned import FEWEST, FineDetail, with_learned_edit
+from nearsight.diagnosis.attributes.learned import FEWEST, FineDetail, blurred, with_learned_edit
 from nearsight.diagnosis.attributes.pictured import apart_otherwise
 from nearsight.diagnosis.candidates import Candidate, Examined
 from nearsight.diagnosis.choosing import choosing_half
@@ -127,3 +128,15 @@ def test_donors_of_another_size_are_repeated_or_cut_off(photographs: list[Tensor
     for height, width in ((20, 50), (70, 16)):
         image = torch.full((3, height, width), 128, dtype=torch.uint8)
         assert edit(image).shape == image.shape
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "spread"), [(64, 48, 1.0), (300, 420, 6.5), (512, 389, 8.0), (640, 700, 20.0)]
+)
+def test_a_wide_blur_is_that_of_the_whole_picture(height: int, width: int, spread: float) -> None:
+    random = np.random.default_rng(0)
+    shapes = gaussian_filter(random.normal(0, 400, (3, height, width)), (0, 5, 5)).astype(np.float32)
+    picture = 120 + shapes + random.normal(0, 20, shapes.shape).astype(np.float32)
+    plain = gaussian_filter(picture, (0, spread, spread), mode="nearest")
+    # Of what the blur takes away, a fiftieth at most is another.
+    assert np.abs(blurred(picture, spread) - plain).mean() <= 0.02 * np.abs(picture - plain).mean()
