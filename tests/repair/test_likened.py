@@ -8,7 +8,8 @@ import torch
 
 from nearsight.data import ImageSet, MemoryImages
 from nearsight.diagnosis.attributes.edits import BLUR, BRIGHTER, COOLER, WARMER, WayEdit
-from nearsight.repair.likened import Likened, Likening, likened, varied
+from nearsight.repair import likened as likened_module
+from nearsight.repair.likened import Likened, Likening, likened, seconds_of_likening, varied
 
 EACH, SIDE = 16, 24
 QUICK = Likening(fewest=8, factors=(0.5, 1.0, 2.0))
@@ -51,6 +52,25 @@ def test_of_too_few_images_nothing_is_said() -> None:
     images, has = _set(WARMER.edit(0.4))
     few = has & (np.arange(len(has)) < QUICK.fewest - 1)
     assert likened([WARMER.edit(0.4)], images, few, ~has, likening=QUICK) is None
+
+
+def test_its_time_is_foreseen_from_one_image_and_the_looks_that_it_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    images, has = _set(WARMER.edit(0.4))
+    looked = [0]
+    look = likened_module.looks_of
+
+    def counting(image):
+        looked[0] += 1
+        return look(image)
+
+    monkeypatch.setattr(likened_module, "looks_of", counting)
+    likened([WARMER.edit(0.4)], images, has, ~has, likening=QUICK)
+    taken, looked[0] = looked[0], 0
+    # A clock by which each look takes a second.
+    monkeypatch.setattr(likened_module.time, "perf_counter", lambda: float(looked[0]))
+    assert seconds_of_likening(images, replace(QUICK, compared=EACH)) == taken
 
 
 def test_strengths_vary_from_image_to_image_on_both_sides_of_what_was_found() -> None:

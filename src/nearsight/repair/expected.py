@@ -15,6 +15,7 @@ from nearsight.evidence import TiledModel
 from nearsight.models import Classifier
 from nearsight.progress import SAID_SECONDS, duration
 from nearsight.repair.judging import MOST_MOVED
+from nearsight.repair.likened import seconds_of_likening
 from nearsight.runs import Run
 from nearsight.settings import Machine
 from nearsight.training import fine_tuning
@@ -108,7 +109,7 @@ def expected_repair(
     comparing = 2 * one * (min(MOST_MOVED, len(test)) + (0 if again else len(test)))
     return ExpectedRepair(
         choosing=0.0 if diagnosed else of("train"),
-        finding=expected_finding(train, len(test), one) if finds else 0.0,
+        finding=expected_finding(train, len(test), one) + seconds_of_likening(train) if finds else 0.0,
         training=training,
         comparing=comparing + (2 * of("test") if again else 0.0),
     )

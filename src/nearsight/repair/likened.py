@@ -1,5 +1,6 @@
 """Edits as strong as what they imitate: of the strengths of an edit, that whose images look most like real ones."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -124,6 +125,22 @@ def likened_candidate(
     beside = mine & ~in_train
     plain = beside if beside.sum() >= LIKENING.fewest else ~mine & ~in_train
     return likened(edits, train, mine & in_train, plain, seed=seed, progress=progress)
+
+
+def seconds_of_likening(train: ImageSet, likening: Likening = LIKENING) -> float:
+    """Return how long it takes to find the strength of one edit, from how long one image takes to be looked at.
+
+    >>> seconds_of_likening(sets["train"])  # doctest: +SKIP
+    2.4
+    """
+
+    def one() -> float:
+        begun = time.perf_counter()
+        looks_of(edit_image(train, 0, (lambda images, i: images.image(i),)))
+        return time.perf_counter() - begun
+
+    tries = len(likening.factors) + 2 * len(likening.finer) + 1
+    return tries * likening.compared * min(one() for _ in range(3))
 
 
 def as_edit(edit: Graded) -> EditIn:

@@ -31,6 +31,11 @@ class Edited:
     taken_for: int
     pictures: Tensor
 
+    @property
+    def amplified(self) -> int:
+        """How many times stronger the difference is shown."""
+        return AMPLIFIED
+
     @staticmethod
     def of(index: int, image: Tensor, edited: Tensor, taken_for: int) -> "Edited":
         """Return an image, uint8 (3, H, W), with its edited self and what is new in it.
@@ -70,8 +75,8 @@ class Verdict:
     chance is the share of such images. All are measured on images that did not choose. `q` is the false discovery
     rate over all candidates at which it is believed. `pictured` says that it would be a shortcut, were it not that
     it may be what these images show. `proven_by` is the kind of the intervention that proves it, "" if none
-    does. If it is "learned", `edited` are some images before and after that edit, and `words` say only what it was
-    found as.
+    does, or if an older version wrote it. If it is "learned", `edited` are some images before and after that edit,
+    and `words` say only what it was found as.
     """
 
     class_number: int
