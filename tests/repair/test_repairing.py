@@ -91,7 +91,7 @@ def test_a_repair_leaves_a_run_and_is_read_again(repaired: Repairing, tmp_path: 
 def test_what_is_removed_is_said_before_its_images_are_looked_for(
     repaired: Repairing, listener: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chosen = Chosen(0, 0, True), Chosen(1, 2, True, SimpleNamespace(words="a red stamp"))  # type: ignore[arg-type]
+    chosen = Chosen(0, 0, True), Chosen(1, 2, True, SimpleNamespace(told="a red stamp"))  # type: ignore[arg-type]
     monkeypatch.setattr(repairing, "choose", lambda *_: chosen)
     found = repairing.find_shortcuts
     begun: list[int] = []
