@@ -22,7 +22,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 import nearsight
 from nearsight import training
-from nearsight.data import ImageSet, ImageSets
+from nearsight.data import ImageSets
 from nearsight.data.joined_images import chosen_of
 from nearsight.diagnosis.attributes.find import Found
 from nearsight.diagnosis.attributes.measuring import measure_all
@@ -33,7 +33,7 @@ from nearsight.diagnosis.repeats import find_fixed_patterns
 from nearsight.evidence import TiledModel
 from nearsight.progress import SILENT
 from nearsight.repair.likened import Likened, likened_candidate, varied
-from nearsight.repair.shortcut import Shortcut
+from nearsight.repair.shortcut import EditIn, Shortcut, of_image
 from nearsight.repair.swap import swap
 from nearsight.repair.task import Task
 from nearsight.runs import RESULT, Run
@@ -284,7 +284,8 @@ class _Told:
         )
         return _judged(self.bound.with_model(new.classifier()), self.place)
 
-    def _as_learned(self, images: ImageSet, i: int) -> torch.Tensor:
+    @property
+    def _as_learned(self) -> EditIn:
         put_on = self.candidate.put_on
         assert put_on is not None
-        return put_on(images.image(i))
+        return of_image(put_on)

@@ -14,7 +14,7 @@ from nearsight.diagnosis.attributes.looks import looks_of
 from nearsight.diagnosis.candidates import Candidate, Graded
 from nearsight.progress import SILENT, Progress
 from nearsight.repair.edited import edit_image
-from nearsight.repair.shortcut import EditIn
+from nearsight.repair.shortcut import EditIn, of_image
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,9 @@ class Likening:
     """How strong edits are: which strengths are tried, and how far they vary.
 
     `compared` images with a shortcut, at most, are compared with as many to which it is added; with fewer than
-    `fewest`, an edit stays as it is. `factors` multiply its strength, and the best of all then goes up and down by
-    each of `finer` in turn. An image's own factor lies up to `octaves` above or below what is best.
+    `fewest`, an edit stays as it is. `factors`, of which one is 1, multiply its strength, and the best of all then
+    goes up and down by each of `finer` in turn. An image's own factor lies up to `octaves` above or below what is
+    best.
     """
 
     compared: int = 40
@@ -81,7 +82,7 @@ def likened(
 
     def told(edit: Graded) -> float:
         nonlocal done
-        made = np.stack([looks_of(edit_image(train, i, (as_edit(edit),))) for i in theirs])
+        made = np.stack([looks_of(edit_image(train, i, (of_image(edit),))) for i in theirs])
         done += 1
         progress.count("comparing edited images with real ones", done, tries)
         return told_apart(wanted, made)
@@ -136,16 +137,11 @@ def seconds_of_likening(train: ImageSet, likening: Likening = LIKENING) -> float
 
     def one() -> float:
         begun = time.perf_counter()
-        looks_of(edit_image(train, 0, (lambda images, i: images.image(i),)))
+        looks_of(edit_image(train, 0, (of_image(lambda image: image),)))
         return time.perf_counter() - begun
 
     tries = len(likening.factors) + 2 * len(likening.finer) + 1
     return tries * likening.compared * min(one() for _ in range(3))
-
-
-def as_edit(edit: Graded) -> EditIn:
-    """Return an edit of an image of a set."""
-    return lambda images, i: edit(images.image(i))
 
 
 def varied(found: Likened, octaves: float = LIKENING.octaves, seed: tuple[int, ...] = (0,)) -> EditIn:
@@ -153,6 +149,6 @@ def varied(found: Likened, octaves: float = LIKENING.octaves, seed: tuple[int, .
 
     def one(images: ImageSet, i: int) -> Tensor:
         drawn = np.random.default_rng((*seed, i, images.split == "test")).uniform(-octaves, octaves)
-        return found.edit.times(found.factor * 2**drawn)(images.image(i))
+        return of_image(found.edit.times(found.factor * 2**drawn))(images, i)
 
     return one

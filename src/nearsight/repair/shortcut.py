@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nearsight.data import ImageSet
-from nearsight.diagnosis.candidates import IMAGE, TABLE, TILE
+from nearsight.diagnosis.candidates import IMAGE, TABLE, TILE, Edit
 from nearsight.evidence import TiledModel
 
 # In addition to where a candidate is seen: off the known object.
@@ -20,6 +20,11 @@ EditIn = Callable[[ImageSet, int], Tensor]
 # Which tiles of some images belong to it, image by image: bool (rows, columns) over the bound tile grid's
 # corners.
 TilesIn = Callable[[TiledModel, ImageSet, Sequence[int]], Iterator[NDArray[np.bool_]]]
+
+
+def of_image(edit: Edit) -> EditIn:
+    """Return an edit of pixels as one of an image of a set."""
+    return lambda images, i: edit(images.image(i))
 
 
 @dataclass(frozen=True, eq=False)

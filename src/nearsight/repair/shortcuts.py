@@ -31,7 +31,7 @@ from nearsight.progress import SILENT, Progress
 from nearsight.repair.choosing import Chosen
 from nearsight.repair.likened import likened_candidate, varied
 from nearsight.repair.places import tiles_at, tiles_of_reason, tiles_off_object
-from nearsight.repair.shortcut import BACKGROUND, EditIn, Shortcut, TilesIn
+from nearsight.repair.shortcut import BACKGROUND, EditIn, Shortcut, TilesIn, of_image
 from nearsight.statistics import jaccard
 
 # A candidate is the verdict's if it has the same name and this share of the images of either have both.
@@ -338,4 +338,4 @@ class _Backgrounds:
 
 
 def _edit_in(edit: Edit | None) -> EditIn | None:
-    return None if edit is None else (lambda images, i: edit(images.image(i)))
+    return None if edit is None else of_image(edit)
