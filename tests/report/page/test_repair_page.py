@@ -95,6 +95,17 @@ def test_what_a_reader_asks_first_is_answered_at_a_glance() -> None:
     assert [one.partition("\xa0")[0].partition(" ")[0] for one in put_on[:2]] == ["80", "10"]
 
 
+def test_of_several_shortcuts_that_are_put_on_others_it_is_said_which() -> None:
+    found = make_repair()
+    [put_on] = found.moved
+    worse = replace(put_on, shortcut=1, after=Estimate(0.4, 0.3, 0.5, 80))
+    several = replace(found, moved=(put_on, worse))
+    words = found.shortcuts[1].words
+    row = next(row for row in at_a_glance(several) if "put on that become" in row.what)
+    assert row.what == f"others with {words} put on that become bird"
+    assert row.after.startswith("40")
+
+
 def test_another_group_may_be_the_worst_afterwards() -> None:
     found = make_repair()
     with_it, without_it, other = found.groups

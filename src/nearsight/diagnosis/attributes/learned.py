@@ -68,8 +68,8 @@ def blurred(values: NDArray[np.float32], spread: float) -> NDArray[np.float32]:
     >>> blurred(np.full((3, 400, 300), 7, dtype=np.float32), 20.0)[0, 0, 0]
     np.float32(7.0)
 
-    A blur of many pixels leaves nothing that a smaller picture could not hold, and there it takes a thousandth of the
-    time: photographs of a camera need one of 47 pixels, hundreds of times.
+    A blur of many pixels leaves nothing that a smaller picture could not hold, and there it takes a small part of the
+    time. A photograph of a camera needs one of 47 pixels, hundreds of times.
     """
     coarser = int(spread / COARSEST)
     if coarser < 2:

@@ -137,9 +137,11 @@ def at_a_glance(repair: Repair) -> list[Glance]:
         )
     if repair.moved:
         most = max(repair.moved, key=lambda one: one.after.value or 0.0)
+        named = most.shortcut if len(repair.moved) > 1 else None
+        which = "it" if named is None else repair.shortcuts[named].words
         rows.append(
             Glance(
-                f"others with it put on that {most.name}",
+                f"others with {which} put on that {most.name}",
                 whole_per_cent(most.before),
                 whole_per_cent(most.after),
                 written_change(most.change),
