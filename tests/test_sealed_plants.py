@@ -4,6 +4,7 @@ import argparse
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -17,6 +18,7 @@ from studies.shortcuts.networks import ALL, CLASSES, Network, Plant, plant
 from studies.shortcuts.plants import STRENGTHS, Family, apply
 from studies.shortcuts.sealed import SEALED
 from studies.shortcuts.second_withheld import SECOND_WITHHELD
+from studies.shortcuts.third_withheld import THIRD_WITHHELD
 from studies.shortcuts.unseen import UNSEEN
 from studies.shortcuts.withheld import WITHHELD
 
@@ -53,7 +55,9 @@ def _planted(family: Family, strength: int, pictures: torch.Tensor) -> torch.Ten
 
 
 @pytest.mark.parametrize("side", [32, 48])
-@pytest.mark.parametrize("family", [*SEALED, *WITHHELD, *SECOND_WITHHELD], ids=lambda family: family.name)
+@pytest.mark.parametrize(
+    "family", [*SEALED, *WITHHELD, *SECOND_WITHHELD, *THIRD_WITHHELD], ids=lambda family: family.name
+)
 def test_a_plant_grows_with_its_strength_and_is_the_same_at_each_call(family: Family, side: int) -> None:
     pictures = _pictures(side)
     before = pictures.clone()
@@ -74,7 +78,7 @@ def test_a_plant_grows_with_its_strength_and_is_the_same_at_each_call(family: Fa
 
 
 def test_families_have_names_of_their_own_and_words_in_lower_case() -> None:
-    lists = (FAMILIES, HELD_OUT, UNSEEN, SEALED, WITHHELD, SECOND_WITHHELD)
+    lists = (FAMILIES, HELD_OUT, UNSEEN, SEALED, WITHHELD, SECOND_WITHHELD, THIRD_WITHHELD)
     assert len(ALL) == sum(map(len, lists))
     assert all(word == word.lower() for family in ALL.values() for word in family.words)
 
@@ -95,8 +99,9 @@ def test_sixteen_networks_hold_each_sealed_family_at_each_strength(monkeypatch: 
         (["--withheld"], WITHHELD),
         (["--withheld", "1"], WITHHELD),
         (["--withheld", "2"], SECOND_WITHHELD),
+        (["--withheld", "3"], THIRD_WITHHELD),
     ],
-    ids=("none", "unseen", "sealed", "withheld", "withheld 1", "withheld 2"),
+    ids=("none", "unseen", "sealed", "withheld", "withheld 1", "withheld 2", "withheld 3"),
 )
 def test_options_choose_the_families(options: list[str], families: tuple[Family, ...]) -> None:
     parser = argparse.ArgumentParser()
@@ -105,22 +110,37 @@ def test_options_choose_the_families(options: list[str], families: tuple[Family,
     assert {*first, *second} == set(families)
 
 
-def test_draws_that_were_measured_stay_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("draws", "digest"),
+    [
+        (
+            (
+                (9, (FAMILIES, HELD_OUT)),
+                (50, (UNSEEN, UNSEEN)),
+                (50, (SEALED[::2], SEALED[1::2])),
+                (50, (WITHHELD[::2], WITHHELD[1::2])),
+            ),
+            "9d10931a32f4d5c5b3f5f50469f02512434c42eaeddc74c9a757442e8fe1ab9f",
+        ),
+        (
+            ((10, (FAMILIES, HELD_OUT)), (51, (SECOND_WITHHELD[::2], SECOND_WITHHELD[1::2]))),
+            "c6d46cb08be241e544655f0a78ba1aedd9170d8b021ab204f5c34e2b7d958ba6",
+        ),
+        (
+            ((11, (FAMILIES, HELD_OUT)), (52, (THIRD_WITHHELD[::2], THIRD_WITHHELD[1::2]))),
+            "ff40d56f80c855919b69a3cec74e3b382035b21b40dbc0359b2325738d3345ea",
+        ),
+    ],
+    ids=("to the ninth", "tenth", "eleventh"),
+)
+def test_draws_that_were_measured_stay_the_same(
+    draws: tuple[tuple[int, tuple[Sequence[Family], Sequence[Family]]], ...],
+    digest: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(networks, "has_regions", lambda _, number: number % 3 > 0)
-    drawn = [
-        asdict(network)
-        for draw, both in (
-            (9, (FAMILIES, HELD_OUT)),
-            (50, (UNSEEN, UNSEEN)),
-            (50, (SEALED[::2], SEALED[1::2])),
-            (50, (WITHHELD[::2], WITHHELD[1::2])),
-        )
-        for network in design(12, 1, draw=draw, both=both)
-    ]
-    assert (
-        hashlib.sha256(json.dumps(drawn).encode()).hexdigest()
-        == "9d10931a32f4d5c5b3f5f50469f02512434c42eaeddc74c9a757442e8fe1ab9f"
-    )
+    drawn = [asdict(network) for draw, both in draws for network in design(12, 1, draw=draw, both=both)]
+    assert hashlib.sha256(json.dumps(drawn).encode()).hexdigest() == digest
 
 
 def test_a_plant_in_the_file_name_changes_names_alone(monkeypatch: pytest.MonkeyPatch) -> None:

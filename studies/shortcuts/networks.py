@@ -23,11 +23,14 @@ from studies.shortcuts.held_out import HELD_OUT
 from studies.shortcuts.plants import Change, Family, apply
 from studies.shortcuts.sealed import SEALED
 from studies.shortcuts.second_withheld import SECOND_WITHHELD
+from studies.shortcuts.third_withheld import THIRD_WITHHELD
 from studies.shortcuts.unseen import UNSEEN
 from studies.shortcuts.withheld import WITHHELD
 
 ALL = {
-    family.name: family for family in (*FAMILIES, *HELD_OUT, *UNSEEN, *SEALED, *WITHHELD, *SECOND_WITHHELD)
+    family.name: family
+    for families in (FAMILIES, HELD_OUT, UNSEEN, SEALED, WITHHELD, SECOND_WITHHELD, THIRD_WITHHELD)
+    for family in families
 }
 SETS = ("stl10", "cifar10", "tiny-imagenet-40")
 KINDS = ("tile", "whole")

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.ndimage import map_coordinates
 from torch import Tensor
 
 STRENGTHS = 4
@@ -58,3 +59,12 @@ def drawn_on(pixels: Array, drawing: Image.Image, opacity: float, colour: Array 
     small = drawing.resize((pixels.shape[1], pixels.shape[0]), Image.Resampling.BOX)
     drawn = np.asarray(small, dtype=np.float32)
     return pixels + drawn[:, :, None] / 255 * opacity * (colour - pixels)
+
+
+def read_at(pixels: Array, rows: NDArray[np.float64], columns: NDArray[np.float64]) -> Array:
+    """Return pixels read at places between their own, and at the nearest edge beyond it."""
+    channels = [
+        map_coordinates(pixels[:, :, k], (rows, columns), order=1, mode="nearest")
+        for k in range(pixels.shape[2])
+    ]
+    return np.stack(channels, axis=-1)

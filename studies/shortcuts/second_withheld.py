@@ -6,23 +6,14 @@
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from scipy.ndimage import distance_transform_edt, gaussian_filter, gaussian_filter1d, map_coordinates, shift
+from scipy.ndimage import distance_transform_edt, gaussian_filter, gaussian_filter1d, shift
 
 from studies.shortcuts.families import BLOCKS, CAST, CORNERS, DARK, DRAWN, EDGE, FLAT, GREY, NOISE, SMOOTH
-from studies.shortcuts.plants import FINE, Array, Change, Family, Random, drawn_on, to_picture
+from studies.shortcuts.plants import FINE, Array, Change, Family, Random, drawn_on, read_at, to_picture
 
 LUMINANCE = np.array((0.299, 0.587, 0.114), dtype=np.float32)
 # Colours of a thermal camera at equal steps of brightness, from cold to hot.
 THERMAL = np.array(((0, 0, 20), (80, 0, 130), (210, 30, 90), (250, 150, 20), (255, 250, 200)))
-
-
-def _read_at(pixels: Array, rows: NDArray[np.float64], columns: NDArray[np.float64]) -> Array:
-    """Return pixels read at places between their own, and at the nearest edge beyond it."""
-    channels = [
-        map_coordinates(pixels[:, :, k], (rows, columns), order=1, mode="nearest")
-        for k in range(pixels.shape[2])
-    ]
-    return np.stack(channels, axis=-1)
 
 
 def _fence(strength: int, side: int, random: Random) -> Change:
@@ -96,7 +87,7 @@ def _fisheye(strength: int, side: int, random: Random) -> Change:
     nearer = (1 + bulge * (y**2 + x**2) / (2 * middle**2)) / (1 + bulge)
 
     def change(pixels: Array, mask: NDArray[np.bool_], chance: Random) -> Array:
-        return _read_at(pixels, middle + y * nearer, middle + x * nearer)
+        return read_at(pixels, middle + y * nearer, middle + x * nearer)
 
     return change
 
@@ -131,7 +122,7 @@ def _wavy(strength: int, side: int, random: Random) -> Change:
     def change(pixels: Array, mask: NDArray[np.bool_], chance: Random) -> Array:
         # The scanner shook, or the tape ran unevenly.
         moved = height * np.sin(2 * np.pi * (waves * y / side + chance.uniform()))
-        return _read_at(pixels, y, x + moved)
+        return read_at(pixels, y, x + moved)
 
     return change
 
