@@ -16,7 +16,7 @@ from typing import ParamSpec, TypeVar
 
 from nearsight.errors import InputError
 from nearsight.progress import SILENT, Progress, is_first_process
-from nearsight.unfinished import is_unfinished
+from nearsight.unfinished import is_at, is_unfinished
 
 try:
     import fcntl
@@ -272,7 +272,7 @@ def _lock(directory: Path, progress: Progress) -> int | None:
             if holder is not None:
                 raise _refusal(directory, holder) from None
             break
-        if _is_at(descriptor, directory / LOCK):
+        if is_at(descriptor, directory / LOCK):
             _sign(descriptor)
             return descriptor
         # Its holder removed it between the two calls.
@@ -301,13 +301,6 @@ def _open(directory: Path) -> int:
         raise InputError(
             f"cannot write into {directory}: {os.strerror(error.errno or 0)}; choose another `out` or mend this one"
         ) from error
-
-
-def _is_at(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat(follow_symlinks=False))
-    except FileNotFoundError:
-        return False
 
 
 def _sign(descriptor: int) -> None:

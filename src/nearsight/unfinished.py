@@ -156,7 +156,7 @@ def _lock(descriptor: int, path: Path) -> bool:
     # A file system may have no locks.
     with suppress(OSError):
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-    return _is_at(descriptor, path)
+    return is_at(descriptor, path)
 
 
 def _taken(path: Path) -> int | None:
@@ -176,7 +176,7 @@ def _taken(path: Path) -> int | None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         found = os.fstat(descriptor)
         ours = named["host"] == _host() or time.time() - found.st_mtime > _DAY_SECONDS
-        if ours and (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)) and _is_at(descriptor, path):
+        if ours and (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)) and is_at(descriptor, path):
             return descriptor
     os.close(descriptor)
     return None
@@ -186,7 +186,13 @@ def _host() -> str:
     return f"{crc32(socket.gethostname().encode()) & 0xFFFF:04x}"
 
 
-def _is_at(descriptor: int, path: Path) -> bool:
+def is_at(descriptor: int, path: Path) -> bool:
+    """Whether an open file is the one at a path, and not one that was there before.
+
+    >>> with open(__file__) as file:
+    ...     is_at(file.fileno(), Path(__file__)), is_at(file.fileno(), Path("elsewhere"))
+    (True, False)
+    """
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat(follow_symlinks=False))
     except FileNotFoundError:

@@ -16,11 +16,12 @@ from nearsight import training
 from nearsight.data import ImageSets
 from nearsight.diagnosis.decision import Decision
 from nearsight.models import Classifier
+from nearsight.repair.groups import draw_alike
 from nearsight.repair.last_layer import refit_last_layer
 from nearsight.repair.swap import swap
 from nearsight.repair.task import Task
 from nearsight.training.material import Material
-from studies.repair.cases import Case, Places
+from studies.repair.cases import Case
 from studies.shortcuts.networks import CPU
 
 # JTT: after which share of the steps errors are collected, and how often each of them is repeated. Of 0.25 and
@@ -64,7 +65,7 @@ def group_dro(case: Case, network: Classifier, out: Path) -> Classifier:
     groups = case.groups()
     random = np.random.default_rng([case.seed, 21])
     largest = int(np.bincount(groups).max())
-    drawn = [_as_many(np.flatnonzero(groups == group), largest, random) for group in np.unique(groups)]
+    drawn = [draw_alike(np.flatnonzero(groups == group), largest, random) for group in np.unique(groups)]
     images = np.sort(np.concatenate(drawn))
     material = Material(case.sets["train"].select(images), groups=groups[images])
     run = training.train(case.recipe, case.sets, out, material=material, resume=True, machine=CPU)
@@ -100,9 +101,3 @@ BASELINES: dict[str, Callable[[Case, Classifier, Path], Classifier]] = {
     "DFR": deep_feature_reweighting,
     "swap that knows": swap_that_knows,
 }
-
-
-def _as_many(places: Places, count: int, random: np.random.Generator) -> Places:
-    """Return each place equally often, except for the remainder, which is drawn."""
-    whole, rest = divmod(count, len(places))
-    return np.concatenate([np.repeat(places, whole), random.permutation(places)[:rest]])

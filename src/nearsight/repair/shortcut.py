@@ -8,12 +8,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nearsight.data import ImageSet
-from nearsight.diagnosis.candidates import IMAGE, TABLE, TILE, Edit
+from nearsight.diagnosis.candidates import Edit
 from nearsight.evidence import TiledModel
 
 # In addition to where a candidate is seen: off the known object.
 BACKGROUND = "background"
-SEEN_IN = (IMAGE, TILE, TABLE, BACKGROUND)
 
 # An edit of image i of a set: (images, i) to uint8 (3, H, W).
 EditIn = Callable[[ImageSet, int], Tensor]
