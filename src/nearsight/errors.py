@@ -55,6 +55,17 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
 
 
+def listed(names: Iterable[str], most: int = 5) -> str:
+    """List names as messages do: the first few, and how many more there are.
+
+    >>> listed(["a", "b", "c"], most=2)
+    'a, b and 1 more'
+    """
+    all_names = [*names]
+    more = len(all_names) - most
+    return ", ".join(all_names[:most]) + (f" and {more:,} more" if more > 0 else "")
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
     """Return the error for a name that does not exist, with the nearest one that does.
 
@@ -65,5 +76,4 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
     name = name if len(name) <= _LONGEST else f"{name[:_LONGEST]}…"
     close = get_close_matches(name, names, n=1)
     hint = f"did you mean '{close[0]}'? " if close else ""
-    listed = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
-    return InputError(f"unknown {kind} '{name}'; {hint}known: {listed or 'none'}")
+    return InputError(f"unknown {kind} '{name}'; {hint}known: {listed(names, 20) or 'none'}")

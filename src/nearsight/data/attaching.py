@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from nearsight.data.annotated_images import by_image
 from nearsight.data.annotations import annotations_beside
-from nearsight.data.class_names import listed, plain
+from nearsight.data.class_names import plain
 from nearsight.data.regions import BOXES_COLUMN, OUTLINES_COLUMN, REGION_COLUMNS
 from nearsight.data.shapes import Annotated, Annotations, Shapes
 from nearsight.data.table import Table
-from nearsight.errors import InputError
+from nearsight.errors import InputError, listed
 from nearsight.numbers import counted
 
 if TYPE_CHECKING:

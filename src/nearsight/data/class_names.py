@@ -5,10 +5,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from nearsight.errors import InputError
+from nearsight.errors import InputError, listed
 from nearsight.numbers import counted
-
-_LISTED = 5
 
 
 @dataclass(frozen=True)
@@ -109,15 +107,6 @@ def lookup(words: Iterable[str], classes: Sequence[str]) -> dict[str, int | None
     return dict(
         zip(each, _matches([plain(word) for word in each], [plain(name) for name in classes]), strict=True)
     )
-
-
-def listed(names: Sequence[str]) -> str:
-    """List names, only the first few if there are many.
-
-    >>> listed(["a", "b", "c", "d", "e", "f", "g"])
-    'a, b, c, d, e and 2 more'
-    """
-    return ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
 
 
 def _matches(names: Sequence[str], classes: Sequence[str]) -> list[int | None]:

@@ -4,9 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from nearsight.data.class_names import listed
 from nearsight.data.patterns import with_a_group
-from nearsight.errors import InputError
+from nearsight.errors import InputError, listed
 
 # The letters before anything else; the text before a number at the end; before the first separator; after the
 # last one.

@@ -15,7 +15,7 @@ from nearsight.data.decode import opened, why_unread
 from nearsight.data.encoded import encoded, open_image
 from nearsight.data.large_image import needs_parts
 from nearsight.data.part_readers import value_reader
-from nearsight.errors import InputError
+from nearsight.errors import InputError, listed
 
 _MOST_VALUES = 16
 _VOID = 255
@@ -234,7 +234,7 @@ def _refused(column: str, trouble: str, flat: str) -> Understood:
 
 def _listed(values: Sequence[int]) -> str:
     shown = [str(value) if value < 1 << 16 else f"#{value:06x}" for value in values]
-    return ", ".join(shown[:6]) + (f" and {len(shown) - 6} more" if len(shown) > 6 else "")
+    return listed(shown, 6)
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 
-from nearsight.data.class_names import listed
 from nearsight.data.class_pattern import labels_by_pattern, suggested_pattern
 from nearsight.data.image_rows import image_rows
 from nearsight.data.layout import EXPECTED, Division, Layout, recognise
@@ -13,7 +12,7 @@ from nearsight.data.table import Table
 from nearsight.data.tree import ARCHIVES, Folder, read_tree, told_left
 from nearsight.data.webdataset import read_webdataset, tars_in
 from nearsight.data.wordnet import read_wordnet
-from nearsight.errors import InputError
+from nearsight.errors import InputError, listed
 from nearsight.settings import Reading
 
 _TABLES = (".csv", ".tsv", ".jsonl")

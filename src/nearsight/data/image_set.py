@@ -20,7 +20,7 @@ from nearsight.data.large_image import LargeImage, large_image
 from nearsight.data.regions import ColumnRegions, Regions
 from nearsight.data.tile import decode_tile
 from nearsight.data.values import ValueRange, values_from
-from nearsight.errors import InputError
+from nearsight.errors import InputError, listed
 from nearsight.notebook import Shown, Summary
 from nearsight.numbers import counted
 from nearsight.settings import Reading
@@ -302,7 +302,7 @@ class ImageSet:
         sizes = self.sizes
         rows = [
             ("images", f"{len(self):,}"),
-            ("classes", f"{len(self.classes):,}: {', '.join(self.classes[:8])}"),
+            ("classes", f"{len(self.classes):,}: {listed(self.classes, 8)}"),
             ("regions", "known" if self.has_regions else "none"),
         ]
         if self.columns is not None:

@@ -6,10 +6,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nearsight.data.class_names import agree, listed, lookup, plain
+from nearsight.data.class_names import agree, lookup, plain
 from nearsight.data.split_names import usual_split
 from nearsight.data.table import MISSING
-from nearsight.errors import InputError
+from nearsight.errors import InputError, listed
 
 # Class names, the labels of each split as places in them, and notes.
 _Numbering = tuple[tuple[str, ...], dict[str, NDArray[np.int64]], list[str]]

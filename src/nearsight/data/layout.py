@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nearsight.data.annotations import ANNOTATION_DIRECTORIES, IMAGE_DIRECTORIES
-from nearsight.data.class_names import listed, plain
+from nearsight.data.class_names import plain
 from nearsight.data.split_names import SplitName, keyed, split_in
 from nearsight.data.tree import Folder
-from nearsight.errors import InputError
+from nearsight.errors import InputError, listed
 
 EXPECTED = "expected one directory per class (cats/, dogs/), or for each split with those in it (train/cats/)"
 _WAY_OUT = (

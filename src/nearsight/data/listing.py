@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nearsight.data.class_names import listed
 from nearsight.data.encoded import is_regular
 from nearsight.data.faults import one_line
 from nearsight.data.image_rows import image_rows
@@ -15,7 +14,7 @@ from nearsight.data.listed_table import file_column, label_column, read_listed, 
 from nearsight.data.split_names import keyed
 from nearsight.data.table import Table, as_table
 from nearsight.data.tree import IMAGE_SUFFIXES
-from nearsight.errors import InputError
+from nearsight.errors import InputError, listed
 
 if TYPE_CHECKING:
     import pyarrow as pa

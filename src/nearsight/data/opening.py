@@ -18,13 +18,12 @@ from nearsight.data.region_columns import Source, column_regions
 from nearsight.data.scan import Scan, read_pixels, scan
 from nearsight.data.table import Table
 from nearsight.data.values import loss_notes, settled_range
-from nearsight.errors import InputError
+from nearsight.errors import InputError, listed
 from nearsight.settings import Reading
 
 MEMORY_LIMIT = 2 * 1024**3
 # In pixels; larger images stream, because decoding a photograph costs little compared with what is done with it.
 LARGEST_HELD = 1024**2
-_LISTED = 5
 
 
 def open_tables(
@@ -128,9 +127,8 @@ def _without(
 ) -> NDArray[np.int64]:
     count = len(table.rows)
     if faults:
-        named = [f"{table.name(row, split)} ({faults[row]})" for row in list(faults)[:_LISTED]]
-        more = f" and {len(faults) - _LISTED} more" if len(faults) > _LISTED else ""
-        told = f"{len(faults)} of {count} images of {name} {split} cannot be read: {', '.join(named)}{more}"
+        named = [f"{table.name(row, split)} ({faults[row]})" for row in faults]
+        told = f"{len(faults)} of {count} images of {name} {split} cannot be read: {listed(named)}"
         if not skip_bad:
             raise InputError(f"{told}; repair or remove them, or leave them out with `skip_bad=True`")
         if len(faults) == count:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nearsight.data.class_names import distinct, listed
+from nearsight.data.class_names import distinct
 from nearsight.data.faults import one_line
-from nearsight.errors import InputError
+from nearsight.errors import InputError, listed
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -1,7 +1,7 @@
 """Labelled images from any source, by name or in memory, as image sets."""
 
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -24,7 +24,7 @@ from nearsight.data.opening import MEMORY_LIMIT, open_tables
 from nearsight.data.splits import cut
 from nearsight.data.table import as_table
 from nearsight.data.values import Measured, ValueRange, loss_notes, measuring, settled_range
-from nearsight.errors import InputError
+from nearsight.errors import InputError, listed
 from nearsight.progress import SILENT, Progress
 from nearsight.settings import Reading, ReadingOptions
 from nearsight.settings.choices import DEFAULT_VALIDATION
@@ -135,7 +135,7 @@ def require_names(sets: ImageSets, classes: Sequence[str]) -> None:
     """Raise `InputError` if a set names other classes than those that were given for it."""
     if sets.classes != tuple(classes):
         raise InputError(
-            f"the data names its classes {_listed(sets.classes)}, but `classes` names {_listed(classes)}; leave "
+            f"the data names its classes {listed(sets.classes)}, but `classes` names {listed(classes)}; leave "
             "`classes` out, or give data with these"
         )
 
@@ -382,8 +382,3 @@ def _numbers_or_names(labels: Sequence[int | str], split: str) -> NDArray[np.int
     if len(kinds) > 1:
         raise InputError(f"some labels of {split} are numbers and some are names; give either")
     return [str(label) for label in labels] if kinds == {True} else np.array(labels, dtype=np.int64)
-
-
-def _listed(names: Iterable[str]) -> str:
-    listed = [*names]
-    return ", ".join(listed[:5]) + (f" and {len(listed) - 5} more" if len(listed) > 5 else "")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from nearsight.data.groups import group_names
 from nearsight.data.image_set import ImageSets
 from nearsight.data.joined_images import chosen_of
-from nearsight.errors import InputError
+from nearsight.errors import InputError, listed
 from nearsight.numbers import counted
 from nearsight.read import check_of_run, checked_columns, is_file, read_table, said_of, unreadable
 from nearsight.rows import from_values
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 LISTING = "split.parquet"
 _METADATA = "nearsight"
-_NAMED = 3
 TRAINED_ON = ("train", "val")
 
 
@@ -241,8 +240,7 @@ def _images(count: int) -> str:
 
 
 def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
+    return listed(names, 3)
 
 
 def sort_by_listing(listing: Listing, sets: ImageSets, *, new_images: str | None = None) -> Found:

@@ -11,7 +11,7 @@ from nearsight.data.hashed_cut import held_out
 from nearsight.data.image_set import ImageSet, ImageSets
 from nearsight.data.split_names import USUAL, usual_split
 from nearsight.data.thumbnails import near_others, near_pairs
-from nearsight.errors import InputError
+from nearsight.errors import InputError, listed
 from nearsight.numbers import counted
 from nearsight.settings import Reading
 
@@ -23,7 +23,6 @@ MOST_COMPARED = 50_000
 LARGEST_CLUSTER, LEAST_CLUSTER = 0.05, 10
 # Of test images with training images, which takes some seconds.
 MOST_PAIRS = 100_000_000
-_NAMED = 3
 _NO_PAIRS = np.empty((0, 2), dtype=np.int64)
 
 
@@ -193,12 +192,11 @@ def _copies_in_own_test(train: ImageSet, test: ImageSet) -> list[str]:
     copies = np.flatnonzero(equal | near)
     if not len(copies):
         return notes
-    named = [str(test.identity.paths[i] or test.path(int(i))) for i in copies[:_NAMED]]
-    more = f" and {len(copies) - _NAMED} more" if len(copies) > _NAMED else ""
+    named = [str(test.identity.paths[i] or test.path(int(i))) for i in copies]
     return [
         *notes,
         f"near-duplicates: {len(copies)} of {len(test)} images of the set's own test split have one in train "
-        f"({', '.join(named)}{more}), {int(equal.sum())} of them the same file: what is measured on these is no test",
+        f"({listed(named, 3)}), {int(equal.sum())} of them the same file: what is measured on these is no test",
     ]
 
 

@@ -24,7 +24,7 @@ from nearsight.diagnosis.pictures import ExaminedPictures, OverviewPictures
 from nearsight.diagnosis.result import Diagnosis
 from nearsight.diagnosis.subject import Subject
 from nearsight.diagnosis.verdicts.part import VERDICTS
-from nearsight.errors import InputError
+from nearsight.errors import InputError, listed
 from nearsight.evidence import TiledModel
 from nearsight.models import Classifier
 from nearsight.models.weights_digest import digest_of_weights
@@ -248,8 +248,7 @@ def _class_notes(images: ImageSet) -> tuple[str, ...]:
     absent = [name for number, name in enumerate(images.classes) if not (images.labels == number).any()]
     if not absent:
         return ()
-    named = ", ".join(absent[:5]) + (f" and {len(absent) - 5} more" if len(absent) > 5 else "")
     return (
         f"{len(absent)} of {counted(len(images.classes), 'class', 'classes')} "
-        f"{agreeing(len(absent), 'has', 'have')} no image here: {named}",
+        f"{agreeing(len(absent), 'has', 'have')} no image here: {listed(absent)}",
     )

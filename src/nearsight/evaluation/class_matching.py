@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from nearsight.data import ImageSet
-from nearsight.data.class_names import listed
-from nearsight.errors import InputError, unknown_name
+from nearsight.errors import InputError, listed, unknown_name
 from nearsight.numbers import counted
 from nearsight.read import is_file, read_json, read_text
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from torch import Tensor, nn
 
 from nearsight.arguments import checked
-from nearsight.errors import InputError
+from nearsight.errors import InputError, listed
 from nearsight.models.building import build
 from nearsight.models.gated_attention import with_attention
 from nearsight.models.onnx_session import Layout
@@ -104,14 +104,13 @@ class Classifier(Shown, nn.Module):
 
     def _summary(self) -> Summary:
         numbers = sum(parameter.numel() for parameter in self.network.parameters())
-        shown = ", ".join(self.classes[:8]) + (", …" if len(self.classes) > 8 else "")
         preparing = self.preprocessing
         resized = "as they are" if preparing.resize_short is None else f"short side {preparing.resize_short}"
         if preparing.resize_to is not None:
             resized = f"{preparing.resize_to[0]}×{preparing.resize_to[1]} pixels"
         rows = [
             ("network", f"{self.architecture.name}, {numbers:,} parameters"),
-            ("classes", f"{len(self.classes):,}: {shown}"),
+            ("classes", f"{len(self.classes):,}: {listed(self.classes, 8)}"),
             (
                 "trained on",
                 "whole images" if self.tile is None else f"tiles of {self.tile}×{self.tile} pixels",

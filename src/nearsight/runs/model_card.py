@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from nearsight.errors import listed
 from nearsight.runs.evaluation_words import how_cut, written_accuracy
 from nearsight.settings import Recipe
 
@@ -41,9 +42,7 @@ def _what(recipe: Recipe, classes: tuple[str, ...]) -> str:
     said = (
         f"An image classifier, `{recipe.model}`, trained on {seen} of {_plain(recipe.data)} with Nearsight."
     )
-    names = ", ".join(map(_plain, classes[:20]))
-    more = f" and {len(classes) - 20:,} more" if len(classes) > 20 else ""
-    return f"{said} It knows {len(classes):,} classes: {names}{more}."
+    return f"{said} It knows {len(classes):,} classes: {listed(map(_plain, classes), 20)}."
 
 
 def _accuracies(result: Mapping[str, Any]) -> Iterator[str]:

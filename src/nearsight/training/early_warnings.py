@@ -5,6 +5,7 @@ import time
 import numpy as np
 
 from nearsight.data import ImageSet
+from nearsight.errors import listed
 from nearsight.numbers import agreeing, counted
 from nearsight.progress import SILENT, Progress
 from nearsight.settings import Recipe
@@ -12,8 +13,6 @@ from nearsight.training.training_run import total_steps
 
 # Fewer steps than these teach a network little.
 FEW_STEPS = 100
-# How many classes are named.
-_NAMED = 5
 # Images that are judged later are read before training if that takes at most so long, as the first few tell.
 READ_SECONDS, _TIMED = 60.0, 8
 
@@ -53,11 +52,10 @@ def early_warnings(recipe: Recipe, images: ImageSet) -> tuple[str, ...]:
         )
     single = np.flatnonzero(np.bincount(images.labels, minlength=len(images.classes)) == 1)
     if len(single):
-        names = ", ".join(images.classes[number] for number in single[:_NAMED])
-        more = f" and {len(single) - _NAMED:,} more" if len(single) > _NAMED else ""
+        names = listed(images.classes[number] for number in single)
         found.append(
             f"{len(single):,} of {counted(len(images.classes), 'class', 'classes')} "
-            f"{agreeing(len(single), 'has', 'have')} a single training image ({names}{more}): "
+            f"{agreeing(len(single), 'has', 'have')} a single training image ({names}): "
             f"a network cannot learn a class from one image; add images, or leave these classes out"
         )
     return tuple(found)

@@ -7,6 +7,7 @@ from typing import Any
 from nearsight.cli.options import OneLineParser, Result, whole_number
 from nearsight.cli.reading_options import add_reading_options, reading_options
 from nearsight.cli.shared_options import DATA
+from nearsight.errors import listed
 from nearsight.numbers import counted
 from nearsight.settings.choices import DEFAULT_VALIDATION
 from nearsight.settings.sheets import require_sheet
@@ -87,10 +88,9 @@ def run(options: Namespace) -> Result:
         columns = ["split", "images", "per class", "height×width", "largest tile", "held", "regions"]
         classes = summary["classes"]
         print_table(f"{summary['name']}: {counted(len(classes), 'class', 'classes')}", columns, rows)
-        shown = ", ".join(classes[:20]) + (f" and {len(classes) - 20} more" if len(classes) > 20 else "")
         print_lines(
             [
-                f"classes: {shown}",
+                f"classes: {listed(classes, 20)}",
                 f"largest tile that fits every image: {summary['largest_tile']}",
                 *_columns(summary["splits"]),
                 *([f"sheet: {summary['sheet']}"] if options.sheet is not None else []),

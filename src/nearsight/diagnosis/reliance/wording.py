@@ -9,6 +9,7 @@ from nearsight.diagnosis.reliance.verdict import (
     OBJECT,
     ByIntervention,
 )
+from nearsight.errors import listed
 from nearsight.statistics.writing import whole_per_cent
 
 NAMED = 5
@@ -46,8 +47,11 @@ def verdicts(found: ByIntervention) -> str:
         counted = words.format(
             count=f"{len(names)} of {len(found.classes)} classes" if not said else len(names)
         )
-        listed = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
-        said.append(f"{counted} ({listed})" if names and verdict in (BACKGROUND, INDIFFERENT) else counted)
+        said.append(
+            f"{counted} ({listed(names, NAMED)})"
+            if names and verdict in (BACKGROUND, INDIFFERENT)
+            else counted
+        )
     if unknown := len(found.of(NOT_KNOWN)):
         said.append(f"{unknown} cannot be told")
     return "; ".join(said)
