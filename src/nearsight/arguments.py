@@ -23,7 +23,7 @@ from typing import (
     get_origin,
 )
 
-from nearsight.errors import InputError
+from nearsight.errors import InputError, shortened
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -151,12 +151,11 @@ def shown(value: Any) -> str:
     # What a class of the caller's raises is of any kind.
     except Exception:
         return f"one of {type(value).__name__}"
-    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
+    return shortened(said)
 
 
 # As a class, which it is at run time.
 _CALLABLE: Any = Callable
-_LONGEST = 80
 _SHORT = Repr()
 _SHORT.maxstring = _SHORT.maxother = 60
 

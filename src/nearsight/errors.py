@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-# Letters of an unknown name that are shown and compared.
-_LONGEST = 80
 # Letters of a message; one that names very much is cut in the middle.
 _LONGEST_LINE = 1500
 
@@ -55,6 +53,15 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
 
 
+def shortened(text: str, most: int = 80) -> str:
+    """Return text of at most so many letters, which shows whether it was cut.
+
+    >>> shortened("ostrich", 20), shortened("a stranger far too long to be named", 20)
+    ('ostrich', 'a stranger far too …')
+    """
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def listed(names: Iterable[str], most: int = 5) -> str:
     """List names as messages do: the first few, and how many more there are.
 
@@ -73,7 +80,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
     unknown model 'resnt18'; did you mean 'resnet18'? known: airbench, resnet18
     """
     names = sorted(known)
-    name = name if len(name) <= _LONGEST else f"{name[:_LONGEST]}…"
+    name = shortened(name)
     close = get_close_matches(name, names, n=1)
     hint = f"did you mean '{close[0]}'? " if close else ""
     return InputError(f"unknown {kind} '{name}'; {hint}known: {listed(names, 20) or 'none'}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Literal, ParamSpec, TypeVar
 
-from nearsight.errors import InputError
+from nearsight.errors import InputError, shortened
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -136,7 +136,7 @@ def _number(environment: Mapping[str, str], name: str) -> int:
     text = environment.get(name, "")
     if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST):
         raise InputError(
-            f"the environment's {name} is '{text[:40]}'; expected a whole number, as the launcher sets it"
+            f"the environment's {name} is '{shortened(text)}'; expected a whole number, as the launcher sets it"
         )
     return int(text)
 

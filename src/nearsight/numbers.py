@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Annotated, Any, SupportsFloat, SupportsIndex, get_args, get_type_hints
 
 from nearsight.arguments import check
-from nearsight.errors import InputError
+from nearsight.errors import InputError, shortened
 
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 
@@ -62,7 +62,7 @@ def memory_size(name: str, text: str) -> int:
     """
     match = re.fullmatch(r"([0-9]{1,15})([KMG]?)B?", text.strip().upper())
     if not match or not int(match[1]):
-        raise InputError(f"{name} takes a size such as 512M or 2G, got {text[:40]!r}")
+        raise InputError(f"{name} takes a size such as 512M or 2G, got {shortened(text)!r}")
     return int(match[1]) * _UNITS[match[2]]
 
 

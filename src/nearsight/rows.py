@@ -20,7 +20,7 @@ from typing import (
     is_typeddict,
 )
 
-from nearsight.errors import InputError, first_line, unknown_name
+from nearsight.errors import InputError, first_line, shortened, unknown_name
 from nearsight.numbers import Within
 from nearsight.read import is_file, read_sealed_json
 from nearsight.schema import FIRST, SCHEMA, default_at, read_schema
@@ -240,9 +240,7 @@ def _unknown(place: str, what: str, name: Any, known: Iterable[str]) -> InputErr
 def _wrong(place: str, wanted: str, value: Any) -> InputError:
     # What is long is not written out completely only to be cut.
     shown = f"{value:.3g}" if isinstance(value, int) and abs(value) > 10**15 else repr(_few(value))
-    return InputError(
-        f"{place.removesuffix('.')} takes {wanted}, got {shown[:60]}{'…' if len(shown) > 60 else ''}"
-    )
+    return InputError(f"{place.removesuffix('.')} takes {wanted}, got {shortened(shown)}")
 
 
 def _few(value: Any) -> Any:

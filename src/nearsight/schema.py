@@ -5,7 +5,7 @@ from dataclasses import MISSING, Field
 from types import MappingProxyType
 from typing import Any
 
-from nearsight.errors import InputError
+from nearsight.errors import InputError, shortened
 
 SCHEMA = "schema"
 # The schema of a file that gives no number: it was written before there were numbers.
@@ -59,7 +59,9 @@ def read_schema(kind: str, values: Any, source: object, *, unnumbered: int = FIR
         raise InputError(f"{source} cannot be read: it takes names and values, got {type(values).__name__}")
     found = values.get(SCHEMA, unnumbered)
     if not isinstance(found, int) or isinstance(found, bool) or found < FIRST:
-        raise InputError(f"{source}: {SCHEMA} takes a whole number from {FIRST} on, got {str(found)[:40]!r}")
+        raise InputError(
+            f"{source}: {SCHEMA} takes a whole number from {FIRST} on, got {shortened(str(found))!r}"
+        )
     if found > SCHEMAS[kind]:
         raise InputError(
             f"{source} was written by a newer Nearsight ({kind} schema {found}, this one reads up to "

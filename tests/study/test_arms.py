@@ -72,7 +72,7 @@ def test_the_base_recipe_says_how_much_an_addition_is_of() -> None:
         (["full", "full"], r"arms must name two to compare, got full; add another, such as full\+standard"),
         (["full", "tile"], "arms are full or tile-N, such as tile-16"),
         (["full", "tile-0"], "got 'tile-0'"),
-        (["full", "tile-" + "1" * 5000], r"got 'tile-1{55}'$"),
+        (["full", "tile-" + "1" * 5000], r"got 'tile-1{74}…'$"),
         (["full", "full+flop"], "unknown addition to an arm 'flop'; did you mean 'flip'"),
         (["full", "tile-16+standard"], r"is not cropped again, got the arm 'tile-16\+standard'"),
         (["full", "tile-16+crop"], r"leave \+crop out"),

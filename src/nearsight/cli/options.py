@@ -8,7 +8,7 @@ from dataclasses import fields
 from difflib import get_close_matches
 from typing import Any, NoReturn, Protocol, get_args, get_origin
 
-from nearsight.errors import InputError, unknown_name
+from nearsight.errors import InputError, shortened, unknown_name
 from nearsight.numbers import memory_size
 from nearsight.settings import RECIPES, Machine, Recipe, Sampling, make_recipe
 from nearsight.settings.choices import AUTO, DEFAULT_RECIPE
@@ -86,7 +86,7 @@ def whole_number(option: str, low: int) -> Callable[[str], int]:
     def read(value: str) -> int:
         # Up to 18 digits, because everything that is counted is held in 64 bits.
         if not re.fullmatch(r"[+-]?\d{1,18}", value.strip()) or int(value) < low:
-            raise InputError(f"{option} takes a whole number of at least {low}, got '{value[:80]}'")
+            raise InputError(f"{option} takes a whole number of at least {low}, got '{shortened(value)}'")
         return int(value)
 
     return read

@@ -14,7 +14,7 @@ from nearsight.cli.options import (
     whole_number,
 )
 from nearsight.cli.reading_options import add_reading_options
-from nearsight.errors import InputError
+from nearsight.errors import InputError, shortened
 from nearsight.read import is_directory
 from nearsight.settings import GridKind, Machine
 from nearsight.settings.choices import DEFAULT_BLANK, DEFAULT_GRID, DEFAULT_MEMORY
@@ -205,7 +205,9 @@ def _number_of_tiles(text: str) -> float:
     try:
         number = float(text)
     except ValueError:
-        raise InputError(f"--top-k takes a share below 1 or a number of tiles, got '{text[:40]}'") from None
+        raise InputError(
+            f"--top-k takes a share below 1 or a number of tiles, got '{shortened(text)}'"
+        ) from None
     return Pooling(top_k=number).top_k
 
 

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nearsight.arguments import shown
 from nearsight.errors import InputError
 
 Layout = Literal["corners", "sides", "centre"]
@@ -72,9 +73,7 @@ def four_numbers(boxes: Sequence[Any] | NDArray[np.float64]) -> NDArray[np.float
             raise ValueError
         return found.reshape(-1, 4)
     except (TypeError, ValueError):
-        raise InputError(
-            f"a box must be four numbers x0, y0, x1, y1 in pixels, got {_short(boxes)}"
-        ) from None
+        raise InputError(f"a box must be four numbers x0, y0, x1, y1 in pixels, got {shown(boxes)}") from None
 
 
 def edges(
@@ -247,8 +246,3 @@ def _beyond(
     found: NDArray[np.float64], limits: NDArray[np.float64], slack: float | NDArray[np.float64]
 ) -> NDArray[np.bool_]:
     return np.asarray(((found[:, :2] < -np.asarray(slack)) | (found[:, 2:] > limits + slack)).any(1))
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

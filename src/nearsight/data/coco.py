@@ -17,7 +17,7 @@ from nearsight.data.shapes import (
     packed_runs,
     path_within,
 )
-from nearsight.errors import InputError
+from nearsight.errors import InputError, shortened
 from nearsight.read import belonging_together, read_json
 
 _MEND = "write the annotations again"
@@ -85,7 +85,7 @@ def _coco_shape(each: Mapping[str, Any], name: str | None, file: Path) -> Shape:
             raise InputError(f"{file}: an outline of annotation {each.get('id')} is not x, y, x, y, …")
     if box and (len(box) != 4 or not _are_numbers(box)):
         raise InputError(
-            f"{file}: the bbox of annotation {each.get('id')} is {str(box)[:60]}, not x, y, width, height"
+            f"{file}: the bbox of annotation {each.get('id')} is {shortened(str(box))}, not x, y, width, height"
         )
     return Shape(tuple(map(float, box)) if box else None, outlines, runs, name)  # type: ignore[arg-type]
 

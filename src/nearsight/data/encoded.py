@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from PIL import Image
 
-from nearsight.errors import InputError
+from nearsight.errors import InputError, shortened
 from nearsight.read import NoFileError, open_regular, special
 
 # Pillow tries every reader that it knows, whatever a file's name says: an EPS called .jpg starts Ghostscript.
@@ -124,8 +124,7 @@ def check_path(path: str | Path) -> None:
         if fault.errno not in (errno.ENAMETOOLONG, errno.ELOOP):
             return
         reason = (fault.strerror or "").lower()
-    text = str(path)
-    raise InputError(f"{text[:60]!r}{'…' if len(text) > 60 else ''} is no path: {reason}")
+    raise InputError(f"{shortened(str(path))!r} is no path: {reason}")
 
 
 def is_regular(path: str | Path) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nearsight.arguments import shown
 from nearsight.data.class_names import distinct
 from nearsight.data.faults import one_line
 from nearsight.errors import InputError, listed
@@ -232,7 +233,7 @@ def _checked_names(names: Any, where: str) -> list[str]:
     if not isinstance(names, list) or not all(
         isinstance(name, str | int | float) and not isinstance(name, bool) for name in names
     ):
-        raise InputError(f"{where} names its classes by {_short(names)}; expected a list of names")
+        raise InputError(f"{where} names its classes by {shown(names)}; expected a list of names")
     found = [str(name) for name in names]
     if len(found) > MOST_CLASSES:
         raise InputError(f"{where} names {len(found):,} classes; up to {MOST_CLASSES:,} are read")
@@ -256,8 +257,3 @@ def _metadata(header: "FileMetaData", key: bytes, file: Path) -> Any:
         raise InputError(
             f"the metadata '{key.decode()}' of {file} is no JSON ({one_line(fault)}); {_AGAIN}"
         ) from None
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from nearsight.data.boxes import BoxForm, edges
 from nearsight.data.shapes import Annotated, Annotations, Shape, Shapes, path_within
-from nearsight.errors import InputError
+from nearsight.errors import InputError, shortened
 from nearsight.read import read_text
 
 _LARGEST = 16 * 2**20
@@ -40,8 +40,8 @@ def read_yolo(files: Sequence[Path], root: Path) -> Annotations:
 
 def _not_yolo(file: Path, number: int, line: str) -> InputError:
     return InputError(
-        f"line {number} of {file} is '{line[:60]}'; expected a class, and the centre's x and y, width and height or "
-        "an outline, as shares from 0 to 1"
+        f"line {number} of {file} is '{shortened(line)}'; expected a class, and the centre's x and y, width and "
+        "height or an outline, as shares from 0 to 1"
     )
 
 

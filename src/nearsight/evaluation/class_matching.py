@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from nearsight.data import ImageSet
-from nearsight.errors import InputError, listed, unknown_name
+from nearsight.errors import InputError, listed, shortened, unknown_name
 from nearsight.numbers import counted
 from nearsight.read import is_file, read_json, read_text
 
@@ -223,7 +223,7 @@ def _read(given: str | Path) -> dict[str, str | None]:
     bad = next((pair for pair in pairs if len(pair) != 2), None)
     if bad is not None:
         raise InputError(
-            f"`class_map` has {'='.join(bad)[:80]!r}, which names no two classes; write a=b, one after another"
+            f"`class_map` has {shortened('='.join(bad))!r}, which names no two classes; write a=b, one after another"
         )
     return {one.strip(): other.strip() or None for one, other in pairs}
 

@@ -9,7 +9,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from torch import Tensor
 
-from nearsight.errors import InputError
+from nearsight.errors import InputError, shortened
 from nearsight.evidence.figure import NotebookFigure
 from nearsight.models.resizing import resized
 from nearsight.settings.protocols import ATTENTION, FULL_PASS, MAX, NOISY_OR, TOP_K
@@ -116,7 +116,7 @@ def short_name(name: str) -> str:
     >>> short_name("cat"), short_name("a" * 40)[-2:]
     ('cat', 'a…')
     """
-    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+    return shortened(name, LONGEST_NAME)
 
 
 def shared_limit(logits: Iterable[Tensor]) -> float:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nearsight.diagnosis.pictures import Picture, decoded
+from nearsight.errors import shortened
 from nearsight.repair.result import SHOWN, SIDE, Change, Example, Repair
 from nearsight.report.figure_file import save_figure
 from nearsight.statistics import Estimate
@@ -105,10 +106,6 @@ def _wrapped(name: str) -> str:
     return "\n".join(wrap(name, 26)[:2])
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
-
-
 def _draw_example(axes: "Axes", repair: Repair, one: Example | None) -> None:
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
@@ -121,7 +118,7 @@ def _draw_example(axes: "Axes", repair: Repair, one: Example | None) -> None:
         axes.text(
             0,
             -0.06 - 0.2 * line,
-            f"{when} {'✓' if found == one.class_number else '✗'} {_short(repair.classes[found])}",
+            f"{when} {'✓' if found == one.class_number else '✗'} {shortened(repair.classes[found], LONGEST)}",
             color=colour,
             fontsize=8,
             ha="left",

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from nearsight.errors import InputError, unknown_name
+from nearsight.errors import InputError, shortened, unknown_name
 from nearsight.numbers import settle_numbers
 from nearsight.read import parse_toml, read_toml
 from nearsight.schema import SCHEMA, SCHEMAS, default_at, numbered, read_schema
@@ -17,8 +17,6 @@ from nearsight.settings.pooled import DEFAULT_TOP_K, Pooling
 from nearsight.settings.tile_schedule import parse_schedule
 
 FULL = "full"
-# How many letters of a value that does not fit are shown.
-_LONGEST = 80
 
 
 def _option(default: Any, text: str) -> Any:
@@ -213,14 +211,14 @@ def parse_value(name: str, text: str) -> Any:
         return text
     if base is bool:
         if text.lower() not in ("true", "false"):
-            raise InputError(f"{name} takes true or false, got '{_cut(text)}'")
+            raise InputError(f"{name} takes true or false, got '{shortened(text)}'")
         return text.lower() == "true"
     try:
         return base(text)
     except ValueError:
         wanted = {int: "a whole number", float: "a number"}[base]
         empty = f" or '{FULL if name == 'tile' else 'none'}'" if optional else ""
-        raise InputError(f"{name} takes {wanted}{empty}, got '{_cut(text)}'") from None
+        raise InputError(f"{name} takes {wanted}{empty}, got '{shortened(text)}'") from None
 
 
 def recipe_to_toml(recipe: Recipe) -> str:
@@ -291,13 +289,9 @@ def recipe_from_values(values: Mapping[str, Any], base: Recipe | None = None) ->
         if value is None:
             read[name] = None
         elif known[name] is str and not isinstance(value, str):
-            raise InputError(f"{name} takes text, got {_cut(repr(value))}")
+            raise InputError(f"{name} takes text, got {shortened(repr(value))}")
         else:
             # NumPy writes its numbers with their type.
             value = value.item() if getattr(value, "ndim", None) == 0 else value
             read[name] = parse_value(name, value if isinstance(value, str) else repr(value))
     return replace(base or Recipe(), **read)
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import cast, get_args
 
 from nearsight.data import ImageSet
-from nearsight.errors import InputError, unknown_name
+from nearsight.errors import InputError, shortened, unknown_name
 from nearsight.numbers import whole
 from nearsight.settings import RECIPES, Budget, Recipe
 from nearsight.settings.choices import ARM_ADDITIONS, ARM_POOLINGS
@@ -239,7 +239,7 @@ def _parsed(name: str) -> _Parsed:
     if base != FULL and not (base.startswith(TILE) and side.isdecimal() and len(side) < 10 and int(side)):
         raise InputError(
             f"arms are {FULL} or {TILE}N, such as {TILE}16, and after it +{', +'.join(ARM_ADDITIONS)}; "
-            f"got '{name[:60]}'"
+            f"got '{shortened(name)}'"
         )
     tile = None if base == FULL else int(side)
     for one in more:
@@ -259,7 +259,7 @@ def _parsed(name: str) -> _Parsed:
             )
     added = {*more, *((_FLIP, _CROP) if _STANDARD in more else ())} - {_STANDARD}
     if len(added & set(ARM_POOLINGS)) > 1:
-        raise InputError(f"an arm takes one pooling, got '{name[:60]}'; leave one out")
+        raise InputError(f"an arm takes one pooling, got '{shortened(name)}'; leave one out")
     # It already flips.
     added -= {_FLIP} if _FINETUNE in added else set()
     return tile, tuple(one for one in ARM_ADDITIONS if one in added)
