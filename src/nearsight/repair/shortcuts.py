@@ -23,6 +23,7 @@ from nearsight.diagnosis.reliance.asking import KnownObjects
 from nearsight.diagnosis.reliance.fills import fill_from_image
 from nearsight.diagnosis.verdicts.finders import find_candidates
 from nearsight.diagnosis.verdicts.interventions import LEARNED
+from nearsight.diagnosis.verdicts.judging import completed
 from nearsight.diagnosis.verdicts.rule import SHORTCUT, SUSPECT
 from nearsight.diagnosis.verdicts.verdict import Verdict
 from nearsight.errors import InputError
@@ -173,7 +174,7 @@ class _Finding:
         candidate = self._same(verdict, candidates)
         if verdict.proven_by == LEARNED:
             # Its own edit proved nothing.
-            candidate = with_learned_edit(self.examined, candidate) or candidate
+            candidate = with_learned_edit(self.examined, completed(self.examined, candidate)) or candidate
         reason = self._reason(candidate)
         tiles = None if reason is None else self._tiles_of(reason, candidate.class_number)
         has = candidate.has
@@ -250,6 +251,8 @@ class _Finding:
         if verdict.images and max(verdict.images) >= count:
             raise changed(self.splits.sets.name)
         told[list(verdict.images)] = True
+        # Those alike were found by their scores, not by the candidate's rule.
+        told[list(verdict.alike)] = False
         mine = self.splits.images.labels[:count] == verdict.class_number
         named = (verdict.class_number, verdict.attribute, verdict.words)
         best, overlap = None, 0.0

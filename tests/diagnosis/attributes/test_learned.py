@@ -15,7 +15,7 @@ from nearsight.diagnosis.choosing import choosing_half
 from nearsight.diagnosis.decision import Decision
 from nearsight.diagnosis.verdicts.interventions import LEARNED, learned
 from nearsight.diagnosis.verdicts.judging import judge
-from nearsight.diagnosis.verdicts.rule import SHORTCUT, SUSPECT
+from nearsight.diagnosis.verdicts.rule import RULE, SHORTCUT, SUSPECT
 from nearsight.evidence import TiledModel
 from nearsight.models import Classifier
 
@@ -71,6 +71,24 @@ def test_what_no_edit_draws_is_proven_by_the_one_that_is_learned(photographs: li
     assert made.beside
     assert made.after.value > 0.9
     assert made.change.chance < 0.1
+
+
+def test_images_that_a_rule_missed_are_not_what_it_is_compared_with(photographs: list[Tensor]) -> None:
+    # Of the 30 images on either side, 21 have checks, and the rule knows 9.
+    marked, known = np.zeros((2, len(LABELS)), dtype=np.bool_)
+    for side in (choosing_half(LABELS), ~choosing_half(LABELS)):
+        mine = np.flatnonzero((LABELS == 0) & side)
+        marked[mine[:21]] = known[mine[:9]] = True
+    seen = examined(photographs, marked)
+    as_it_is = with_learned_edit(seen, candidate(known))
+    assert as_it_is is not None
+    made = learned(seen, as_it_is)
+    assert made is not None
+    assert made.effect < RULE.least_effect_learned
+    [found] = judge(seen, [candidate(known)])
+    assert (found.word, found.proven_by) == (SHORTCUT, LEARNED)
+    assert found.alike is not None
+    assert np.array_equal(found.alike, marked & ~known)
 
 
 def test_random_images_of_a_class_teach_nothing_though_all_have_what_decides(

@@ -70,6 +70,14 @@ def test_what_its_images_may_picture_is_said_plainly() -> None:
     assert found.advice("deer").startswith(f"I{may[1:]}. Look at the examples")
 
 
+@pytest.mark.parametrize(("alike", "said"), [((7,), "1 more image is"), ((1, 7), "2 more images are")])
+def test_images_alike_are_told_last_as_what_may_have_it(alike: tuple[int, ...], said: str) -> None:
+    sentence = replace(VERDICT, alike=alike).sentence("deer")
+    assert sentence == (
+        f"{VERDICT.sentence('deer')}; {said} taken for it in the same way, and may have it too"
+    )
+
+
 def test_where_every_image_has_it_accuracy_without_is_said_to_be_unknown() -> None:
     assert (
         replace(VERDICT, accuracy_without=NOTHING)

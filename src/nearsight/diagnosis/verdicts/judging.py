@@ -12,6 +12,7 @@ from nearsight.diagnosis.attributes.learned import with_learned_edit
 from nearsight.diagnosis.attributes.pictured import apart_otherwise
 from nearsight.diagnosis.candidates import ANY_CAUSE, Candidate, Examined
 from nearsight.diagnosis.repeats.wording import MARK
+from nearsight.diagnosis.verdicts.alike import alike
 from nearsight.diagnosis.verdicts.associations import Association, associate
 from nearsight.diagnosis.verdicts.interventions import (
     LEARNED,
@@ -45,7 +46,8 @@ class Judged:
     `p` joins the tests: it is the larger of the probability that the candidate does not go with the class, and of
     the smallest probability, corrected for their number, that it does not matter. `q` is the false discovery rate
     over all candidates at which it is believed. `also` are the words of other candidates that some of the same
-    images have. `taught` is the candidate with the edit that was learned from its images, if one was.
+    images have. `alike` are further images that the classifier takes for the class in the same way, bool (n,), None
+    where that was not asked. `taught` is the candidate with the edit that was learned from its images, if one was.
     `proven_by` is the kind of the intervention that proves it, "" if none does.
     """
 
@@ -57,6 +59,7 @@ class Judged:
     also: tuple[str, ...] = ()
     taught: Candidate | None = None
     proven_by: str = ""
+    alike: NDArray[np.bool_] | None = None
 
     @property
     def candidate(self) -> Candidate:
@@ -89,10 +92,10 @@ def judge(
     """Return the candidates that are worth reporting, shortcuts first, then by how much depends on them.
 
     `strength` is as for `associate`. For suspects that lack nothing but a proof, an edit is learned from their
-    images and tried (`with_learned_edit`). If the images also stand apart in what it leaves alone, they may be of
-    another subject (`pictured`). There are no interventions for candidates that do not go with their class on
-    the images that test; but all candidates count when the false discovery rate is estimated. The best one stands
-    for all candidates of one class that share a third of their images.
+    images and tried (`with_learned_edit`); images that are `alike` count as theirs. If the images also stand apart in
+    what it leaves alone, they may be of another subject (`pictured`). There are no interventions for candidates that
+    do not go with their class on the images that test; but all candidates count when the false discovery rate is
+    estimated. The best one stands for all candidates of one class that share a third of their images.
     """
     found = [associate(examined, candidate, strength) for candidate in candidates]
     proofs: dict[int, tuple[Intervention, ...]] = {}
@@ -108,7 +111,7 @@ def judge(
         place for place in chosen if judged[place].word == SUSPECT and rule.may_be_learned(found[place])
     ]
     for done, place in enumerate(unproven, start=1):
-        taught = with_learned_edit(examined, found[place].candidate)
+        taught = with_learned_edit(examined, completed(examined, found[place].candidate))
         by_it = None if taught is None else learned(examined, taught)
         if taught is not None and by_it is not None:
             proofs[place] += (by_it,)
@@ -118,8 +121,14 @@ def judge(
         examined.progress.count("learning from the images of suspects", done, len(unproven))
     if edits:
         judged = _judged(found, proofs, edits, rule)
-    kept = _merged(examined, [one for one in judged if one.word != NOTHING])
+    merged = _merged(examined, [one for one in judged if one.word != NOTHING])
+    kept = [replace(one, alike=alike(examined, one.candidate)) for one in merged]
     return tuple(sorted(kept, key=lambda one: (one.word != SHORTCUT, -one.weight)))
+
+
+def completed(examined: Examined, candidate: Candidate) -> Candidate:
+    """Return a candidate that the images also have which the classifier takes for its class in the same way."""
+    return replace(candidate, has=candidate.has | alike(examined, candidate))
 
 
 def _judged(

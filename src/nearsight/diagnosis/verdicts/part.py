@@ -243,7 +243,8 @@ def _verdict(examined: Examined, judged: Judged, images: int) -> Verdict:
     """Return what was judged as it is told: of the first so many images, those of the subject."""
     candidate, found = judged.candidate, judged.association
     mine, has = examined.labels[:images] == candidate.class_number, candidate.has[:images]
-    having, lacking = np.flatnonzero(mine & has), np.flatnonzero(mine & ~has)
+    more = np.zeros(images, dtype=np.bool_) if judged.alike is None else judged.alike[:images]
+    having, lacking = np.flatnonzero(mine & has), np.flatnonzero(mine & ~has & ~more)
     clearest = having[np.argsort(-np.nan_to_num(candidate.value[having]), kind="stable")]
     return Verdict(
         class_number=candidate.class_number,
@@ -254,7 +255,8 @@ def _verdict(examined: Examined, judged: Judged, images: int) -> Verdict:
         artefact=candidate.artefact,
         seen_in=candidate.seen_in,
         place=candidate.place,
-        images=tuple(having.tolist()),
+        images=tuple(np.flatnonzero(mine & (has | more)).tolist()),
+        alike=tuple(np.flatnonzero(more).tolist()),
         examples=tuple(clearest[:EXAMPLES].tolist()),
         beside=tuple(lacking[:EXAMPLES].tolist()),
         share=found.share,
@@ -368,6 +370,7 @@ VERDICTS: Part[Seen, Verdicts] = Part(
                 Column("artefact", "bool"),
                 Column("pictured", "bool"),
                 Column("images", "list<int64>"),
+                Column("alike", "list<int64>"),
                 Column("share", ESTIMATE),
                 Column("accuracy_with", ESTIMATE),
                 Column("accuracy_without", ESTIMATE),

@@ -76,7 +76,8 @@ class Verdict:
     rate over all candidates at which it is believed. `pictured` says that it would be a shortcut, were it not that
     it may be what these images show. `proven_by` is the kind of the intervention that proves it, "" if none
     does, or if an older version wrote it. If it is "learned", `edited` are some images before and after that edit,
-    and `words` say only what it was found as.
+    and `words` say only what it was found as. `alike` are those of `images` that do not look as if they had it, but
+    that the classifier takes for the class in the same way; no other figure counts them.
     """
 
     class_number: int
@@ -100,6 +101,7 @@ class Verdict:
     pictured: bool = False
     proven_by: str = ""
     edited: tuple[Edited, ...] = ()
+    alike: tuple[int, ...] = ()
 
     @property
     def told(self) -> str:
@@ -128,6 +130,12 @@ class Verdict:
             said += "; every image has it, so accuracy without it is unknown"
         else:
             said += f", of those without it {whole_per_cent(self.accuracy_without)}"
+        if self.alike:
+            more = len(self.alike)
+            said += (
+                f"; {counted(more, 'more image')} {'is' if more == 1 else 'are'} taken for it in the same way, and "
+                "may have it too"
+            )
         return f"{said}; {PICTURED}" if self.pictured else said
 
     def proofs(self, class_name: str) -> tuple[str, ...]:
