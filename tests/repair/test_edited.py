@@ -30,6 +30,24 @@ def test_a_held_and_a_streamed_set_are_edited_alike(painted) -> None:
     assert np.array_equal(held.sizes, streamed.sizes)
 
 
+def test_an_image_can_be_there_several_times_edited_and_as_it_is(painted) -> None:
+    of = np.array([3, 3, 0, 30, 3])
+    edits = {1: [stamp], 4: [stamp, unstamp]}
+    held, streamed = (edited(painted(held=held), edits, _same, of) for held in (True, False))
+    images = painted()
+    wanted = [
+        images.image(3),
+        stamp(images, 3),
+        images.image(0),
+        images.image(30),
+        edit_image(images, 3, edits[4]),
+    ]
+    for k, image in enumerate(wanted):
+        assert torch.equal(held.image(k), image)
+        assert torch.equal(streamed.image(k), image)
+    assert held.labels.tolist() == streamed.labels.tolist() == images.labels[of].tolist()
+
+
 def test_the_set_itself_stays_as_it_is(painted) -> None:
     images = painted(share=0)
     before = images.pixels.clone()

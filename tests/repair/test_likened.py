@@ -7,9 +7,18 @@ import pytest
 import torch
 
 from nearsight.data import ImageSet, MemoryImages
+from nearsight.diagnosis.attributes.curves import ToneCurves
 from nearsight.diagnosis.attributes.edits import BLUR, BRIGHTER, COOLER, WARMER, WayEdit
+from nearsight.diagnosis.candidates import Candidate
 from nearsight.repair import likened as likened_module
-from nearsight.repair.likened import Likened, Likening, likened, seconds_of_likening, varied
+from nearsight.repair.likened import (
+    Likened,
+    Likening,
+    likened,
+    likened_candidate,
+    seconds_of_likening,
+    varied,
+)
 
 EACH, SIDE = 16, 24
 QUICK = Likening(fewest=8, factors=(0.5, 1.0, 2.0))
@@ -48,6 +57,22 @@ def test_of_several_edits_the_one_that_looks_like_it_is_used() -> None:
     assert found.edit == WARMER.edit(0.4)
 
 
+def test_a_curve_is_learned_again_from_all_images_that_have_it() -> None:
+    """A diagnosis learns from half of few images, and what these depict is in its curve."""
+    images, has = _set(WARMER.edit(0.4))
+    levels = torch.arange(256.0, dtype=torch.float64)
+    darker = ToneCurves((levels * 0.7).expand(3, -1))
+    one = Candidate(0, "warm", "warm", True, has, has.astype(np.float32), 1.0, put_on=darker)
+    found = likened_candidate(one, images, has)
+    assert found is not None
+    assert found.told < 0.8 < found.before
+    warm = WARMER.edit(0.4)
+    of = [images.image(i).double() for i in np.flatnonzero(~has).tolist()]
+    wanted = torch.stack([warm(image.byte()).double().mean((1, 2)) for image in of])
+    made = torch.stack([found.edit.times(found.factor)(image.byte()).double().mean((1, 2)) for image in of])
+    assert (made - wanted).abs().mean() < 12
+
+
 def test_of_too_few_images_nothing_is_said() -> None:
     images, has = _set(WARMER.edit(0.4))
     few = has & (np.arange(len(has)) < QUICK.fewest - 1)
@@ -70,7 +95,7 @@ def test_its_time_is_foreseen_from_one_image_and_the_looks_that_it_takes(
     taken, looked[0] = looked[0], 0
     # A clock by which each look takes a second.
     monkeypatch.setattr(likened_module.time, "perf_counter", lambda: float(looked[0]))
-    assert seconds_of_likening(images, replace(QUICK, compared=EACH)) == taken
+    assert seconds_of_likening(images, replace(QUICK, compared=EACH), 1) == taken
 
 
 def test_strengths_vary_from_image_to_image_on_both_sides_of_what_was_found() -> None:

@@ -13,6 +13,7 @@ from nearsight.data import ImageSet, ImageSets
 from nearsight.errors import InputError
 from nearsight.evidence import TiledModel
 from nearsight.repair import repairing
+from nearsight.repair.asked import begin, read_asked
 from nearsight.repair.choosing import Chosen
 from nearsight.repair.repairing import repair
 from nearsight.repair.result import Repair
@@ -115,6 +116,25 @@ def test_a_repair_goes_on_to_the_same_end(repaired: Repairing) -> None:
         repaired()
     again = repaired(resume=True)
     assert (again.groups, again.moved, again.cost) == (first.groups, first.moved, first.cost)
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_a_run_of_other_edits_is_not_gone_on_with(
+    repaired: Repairing, older: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repaired()
+    asked = tmp_path / "new" / "asked.json"
+    if older:
+        # It did not say on what it trained.
+        begin(tmp_path / "new", replace(read_asked(tmp_path / "new"), material=None))
+    else:
+        [stamp] = repairing.find_shortcuts()  # type: ignore[call-arg]
+        paler = replace(stamp, put_on=lambda images, i: images.image(i) // 2 + 100)
+        monkeypatch.setattr(repairing, "find_shortcuts", lambda *_, **__: (paler,))
+    held = asked.read_bytes(), (tmp_path / "new" / "repair.json").read_bytes()
+    with pytest.raises(InputError, match="edited otherwise than they would be now"):
+        repaired(resume=True)
+    assert held == (asked.read_bytes(), (tmp_path / "new" / "repair.json").read_bytes())
 
 
 def test_a_diagnosis_that_proved_nothing_is_of_the_same_tiles_and_seed(

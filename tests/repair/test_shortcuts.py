@@ -11,10 +11,12 @@ import torch
 
 from nearsight.data import ImageSet, ImageSets, MemoryImages, draw_scenes
 from nearsight.data.regions import MaskRegions
+from nearsight.diagnosis.candidates import Candidate
 from nearsight.diagnosis.choosing import choosing_half
 from nearsight.diagnosis.decision import Decision
 from nearsight.errors import InputError
 from nearsight.evidence import TiledModel
+from nearsight.repair import shortcuts
 from nearsight.repair.choosing import Chosen
 from nearsight.repair.shortcuts import Splits, find_shortcuts
 
@@ -79,3 +81,35 @@ def test_a_background_is_that_of_another_class_and_the_object_stays() -> None:
         assert torch.equal(swapped[:, region], train.image(i)[:, region])
         assert (swapped != train.image(i)).any()
         assert torch.equal(swapped, same.put_on(train, i))
+
+
+def test_what_can_no_longer_be_learned_is_not_replaced_by_an_edit_that_proved_nothing(
+    painted: Callable[..., ImageSet], listener: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = painted(each=10)
+    # Five of train, and of test, which is behind it.
+    has = np.arange(60) % 30 < 5
+    one = Candidate(
+        0, "blur", "blurred", True, has, has.astype(np.float32), 1.0, put_on=lambda image: image // 2
+    )
+    monkeypatch.setattr(shortcuts, "find_candidates", lambda *_: [one])
+    verdict = SimpleNamespace(
+        class_number=0,
+        verdict="shortcut",
+        attribute="blur",
+        words="blurred",
+        told="blurred",
+        images=tuple(range(5)),
+        alike=(),
+        proven_by="learned",
+    )
+    bound = TiledModel(lambda tiles: tiles.mean((2, 3)), tile=8, classes=train.classes)
+    [found] = find_shortcuts(
+        Decision(bound, "mean-logit"),
+        diagnosis_of(train, 30, get=lambda _: None),
+        ImageSets("painted", {"train": train, "test": replace(train, split="test")}),
+        [Chosen(0, 1, True, verdict)],  # type: ignore[arg-type]
+        progress=listener,
+    )
+    assert (found.put_on, found.take_off, found.in_train.tolist()) == (None, None, has[:30].tolist())
+    assert any("warning: red:1 cannot be added to other images" in said for said in listener.said)

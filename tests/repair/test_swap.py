@@ -29,8 +29,26 @@ def test_every_class_has_the_shortcut_as_often_as_its_own(painted, whole, mark, 
     images = painted(share=share)
     swapped = swap(Task(whole, images, (mark(images),))).images
     assert _shares(swapped) == pytest.approx([share] * 3)
-    own = images.labels == 0
-    assert torch.equal(swapped.pixels[own], images.pixels[own])
+    assert np.bincount(swapped.labels).tolist() == np.bincount(images.labels).tolist()
+    assert _as_they_were(swapped, images)[1:] == pytest.approx([1 - share] * 2)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.75])
+def test_no_image_shows_that_the_real_thing_goes_with_its_class(painted, whole, mark, share) -> None:
+    """A network that tells an edit from the real thing would go on using the real thing."""
+    images = painted(share=share)
+    grey = mark(images, put_on=lambda given, i: given.image(i) // 2 + 100)
+    swapped = swap(Task(whole, images, (grey,))).images
+    assert _shares(swapped)[0] == 0
+    pixels, wanted = images.pixels, min(share, 0.5)
+    bare = {image.numpy().tobytes() for image in pixels[~stamped(images)]}
+    edited = {(image // 2 + 100).numpy().tobytes() for image in pixels[~stamped(images)]}
+    of_class = [
+        [one.numpy().tobytes() for one in swapped.pixels[swapped.labels == number]] for number in range(3)
+    ]
+    for own in of_class:
+        assert sum(one in edited for one in own) == round(20 * wanted)
+        assert sum(one in bare for one in own) == 20 - round(20 * wanted)
 
 
 def test_what_all_have_is_taken_off_and_leaves_little_that_tells(painted, whole, mark) -> None:
@@ -74,19 +92,34 @@ def test_several_shortcuts_share_the_room_and_none_is_put_over_another(
 
 
 @pytest.mark.parametrize("removable", [True, False])
-def test_what_most_have_is_drawn_less_often_and_nothing_is_edited_of_its_class(
+def test_of_what_most_have_few_are_real_and_no_image_is_drawn_too_often(
     painted, whole, mark, removable
 ) -> None:
     images = painted(share=0.8)
-    one = mark(images) if removable else mark(images, take_off=None)
+    grey = mark(images, put_on=lambda given, i: given.image(i) // 2 + 100)
+    one = grey if removable else replace(grey, take_off=None)
     swapped = swap(Task(whole, images, (one,))).images
-    assert _shares(swapped) == pytest.approx([0.5] * 3)
     assert np.bincount(swapped.labels).tolist() == np.bincount(images.labels).tolist()
-    known = {image.numpy().tobytes() for image in images.pixels[images.labels == 0]}
     own = [image.numpy().tobytes() for image in swapped.pixels[swapped.labels == 0]]
-    assert set(own) <= known
-    # Of 20 images 4 are without it, and stand for 10.
-    assert sorted(own.count(each) for each in set(own))[-4:] == [2, 2, 3, 3]
+    bare = [image for image in images.pixels[:20] if not bool((image[:, :4, :4] == 255).all())]
+    plain = [own.count(image.numpy().tobytes()) for image in bare]
+    edited = [own.count((image // 2 + 100).numpy().tobytes()) for image in bare]
+    # Of 20 images 4 are without it. They are drawn ten times as they are and six times edited; four are real.
+    assert (sorted(plain), sorted(edited)) == ([2, 2, 3, 3], [1, 1, 2, 2])
+    assert _shares(swapped)[0] == pytest.approx(4 / 20)
+
+
+def test_what_another_class_was_given_is_not_edited_once_more(painted, whole, mark) -> None:
+    images = painted(share=0.5, each=36)
+    dark, pale = (lambda given, i: given.image(i) // 2), (lambda given, i: given.image(i) // 2 + 100)
+    one = mark(images, put_on=dark, take_off=None)
+    half = (images.labels == 1) & (np.arange(len(images)) % 2 == 0)
+    two = replace(one, class_number=1, number=2, in_train=half, put_on=pale)
+    swapped = swap(Task(whole, images, (one, two))).images.pixels
+    made = {edit(images, i).numpy().tobytes() for i in range(len(images)) for edit in (dark, pale)} | {
+        image.numpy().tobytes() for image in images.pixels
+    }
+    assert all(image.numpy().tobytes() in made for image in swapped)
 
 
 def test_where_hardly_any_is_without_it_these_are_given_a_few_times(painted, whole, mark) -> None:

@@ -27,7 +27,8 @@ class Looked:
 class Asked:
     """The settings of a repair, as `repair` takes them; `run` is the name of the old run's directory.
 
-    `looked` is None in files of older versions.
+    `looked` is None in files of older versions. `material` is the fingerprint of what the new run is trained on, None
+    before that is known, if nothing is trained, and in files of older versions.
     """
 
     run: str
@@ -38,6 +39,7 @@ class Asked:
     column: str | None
     seed: int
     looked: Looked | None = None
+    material: str | None = None
 
 
 def check_place(out: Path, asked: Asked, resume: bool, diagnosed: str) -> None:
@@ -82,6 +84,21 @@ def begin(out: Path, asked: Asked) -> None:
     write_json(out / ASKED, numbered("repair", to_values(asked)))
 
 
+def check_material_of(out: Path, material: str, trained: str) -> None:
+    """Raise `InputError` if the run that a repair began, in its folder `trained`, is trained on another material.
+
+    >>> check_material_of(Path("repairs/new"), "2f0c", "run")
+
+    Edits are found anew on resuming. If they come out otherwise, as after a change of version, the page would show
+    edits on which the run was not trained.
+    """
+    if contents(out / trained) and read_asked(out).material != material:
+        raise InputError(
+            f"the run in {out} is trained on images that were edited otherwise than they would be now, by another "
+            "version, with other libraries or on another machine; choose another `out`"
+        )
+
+
 def read_asked(directory: Path) -> Asked:
     """Read what `begin` wrote; raises `InputError` if there is nothing, or nothing that can be read."""
     schema, values = read_result("repair", directory / ASKED, "repair")
@@ -90,7 +107,7 @@ def read_asked(directory: Path) -> Asked:
 
 def _settings(asked: Asked) -> dict[str, Any]:
     settings = {**asdict(asked), **({} if asked.looked is None else asdict(asked.looked))}
-    del settings["looked"]
+    del settings["looked"], settings["material"]
     return settings
 
 

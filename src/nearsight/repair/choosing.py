@@ -12,6 +12,7 @@ from nearsight.diagnosis.verdicts.rule import SHORTCUT, SUSPECT
 from nearsight.diagnosis.verdicts.verdict import Verdict
 from nearsight.errors import InputError, unknown_name
 from nearsight.repair.cost_of_verdict import costs_nothing, usual_accuracies
+from nearsight.repair.echoes import echoes
 from nearsight.repair.shortcut import BACKGROUND
 from nearsight.settings.choices import ALL_VERDICTS
 from nearsight.statistics.writing import points, whole_per_cent
@@ -77,10 +78,10 @@ def choose(diagnosis: Diagnosis, verdicts: str | Sequence[str] = ALL_VERDICTS) -
 
     >>> choose(Diagnosis.load("diagnoses/scenes"), ["dog:1"])  # doctest: +SKIP
 
-    All means the shortcuts that cost something (`cost_of_verdict`), and the background of classes that it
-    decides. Shortcuts that cost nothing, suspects, and backgrounds that suffice without being needed are only
-    chosen by name. Raises `InputError` if nothing is left to repair, and for a name that the diagnosis does not
-    have.
+    All means the shortcuts that cost something (`cost_of_verdict`) and are more than what another one looks like
+    (`echoes`), and the background of classes that it decides. Other shortcuts, suspects, and backgrounds that
+    suffice without being needed are only chosen by name. Raises `InputError` if nothing is left to repair, and for a
+    name that the diagnosis does not have.
     """
     classes = diagnosis.classes
     check_names(verdicts, classes)
@@ -90,7 +91,7 @@ def choose(diagnosis: Diagnosis, verdicts: str | Sequence[str] = ALL_VERDICTS) -
             if name not in known:
                 raise unknown_name("verdict", name, known)
         return tuple(known[name] for name in dict.fromkeys(_names(verdicts)))
-    left = [one for one, _ in _left(diagnosis)]
+    left = [one for one, *_ in (*_costless(diagnosis), *_echoes(diagnosis))]
     proven = tuple(one for one in known.values() if one.proven and one not in left)
     if not proven:
         raise InputError(f"nothing to repair: {_nothing(diagnosis, list(known))}")
@@ -98,20 +99,29 @@ def choose(diagnosis: Diagnosis, verdicts: str | Sequence[str] = ALL_VERDICTS) -
 
 
 def left_alone(diagnosis: Diagnosis, verdicts: str | Sequence[str] = ALL_VERDICTS) -> tuple[str, ...]:
-    """Return a sentence for each shortcut that is not removed because it costs nothing; none if verdicts are named.
+    """Return a sentence for each shortcut that `choose` leaves, with why; none if verdicts are named.
 
     >>> left_alone(Diagnosis.load("diagnoses/scenes"))  # doctest: +SKIP
     """
     if verdicts != ALL_VERDICTS:
         return ()
-    return tuple(
-        f"{one.name(diagnosis.classes)} is left as it is: {one.verdict.told} costs nothing that training images "
+    classes = diagnosis.classes
+    costless = (
+        f"{one.name(classes)} is left as it is: {one.words} costs nothing that training images "
         f"show; {whole_per_cent(one.verdict.accuracy_with)} of the class's images with it are right and "
         f"{whole_per_cent(one.verdict.accuracy_without)} without it, and {points(low, 0)} to {points(high, 0)} % are "
         "usual for classes without a shortcut"
-        for one, (low, high) in _left(diagnosis)
+        for one, (low, high) in _costless(diagnosis)
         if one.verdict is not None
     )
+    echoing = (
+        f"{one.name(classes)} is left as it is: {both} of the {len(one.verdict.images)} images of the class "
+        f"with {one.words} have {other.words} as well, so it may be no more than what that looks like; if the new "
+        f"run still uses it, name both: `verdicts` takes '{other.name(classes)}', '{one.name(classes)}'"
+        for one, other, both in _echoes(diagnosis)
+        if one.verdict is not None
+    )
+    return (*costless, *echoing)
 
 
 def _names(verdicts: str | Sequence[str]) -> list[str]:
@@ -131,7 +141,7 @@ def _all(diagnosis: Diagnosis) -> Iterator[Chosen]:
                 yield Chosen(number, 0, row.verdict == DECIDES)
 
 
-def _left(diagnosis: Diagnosis) -> list[tuple[Chosen, tuple[float, float]]]:
+def _costless(diagnosis: Diagnosis) -> list[tuple[Chosen, tuple[float, float]]]:
     """Return the proven shortcuts that cost nothing, each with what is usual for classes without a shortcut."""
     proven = [one for one in _all(diagnosis) if one.proven]
     usual = usual_accuracies(diagnosis, {one.class_number for one in proven})
@@ -140,6 +150,30 @@ def _left(diagnosis: Diagnosis) -> list[tuple[Chosen, tuple[float, float]]]:
         for one in proven
         if usual is not None and one.verdict is not None and costs_nothing(one.verdict, usual)
     ]
+
+
+def _echoes(diagnosis: Diagnosis) -> list[tuple[Chosen, Chosen, int]]:
+    """Return the shortcuts that may be what another one looks like, each with that and how many images have both."""
+    costless = [one for one, _ in _costless(diagnosis)]
+    proven = [
+        (one, one.verdict)
+        for one in _all(diagnosis)
+        if one.proven and one.verdict is not None and one not in costless
+    ]
+    found = []
+    removed: list[tuple[Chosen, Verdict]] = []
+    for one, verdict in sorted(proven, key=lambda each: len(each[1].images), reverse=True):
+        images = diagnosis.class_images[verdict.class_number]
+        louder = [
+            (other, len({*verdict.images} & {*told.images}))
+            for other, told in removed
+            if echoes(verdict, told, images)
+        ]
+        if louder:
+            found.append((one, *louder[0]))
+        else:
+            removed.append((one, verdict))
+    return found
 
 
 def _nothing(diagnosis: Diagnosis, others: Sequence[str]) -> str:
@@ -151,7 +185,7 @@ def _nothing(diagnosis: Diagnosis, others: Sequence[str]) -> str:
         possible = told.what_was_possible
         return f"the diagnosis of {diagnosis.split} found no shortcut and no {SUSPECT}: {possible}"
     named = ", ".join(f"'{name}'" for name in others[:3]) + (" …" if len(others) > 3 else "")
-    if left := _left(diagnosis):
+    if left := _costless(diagnosis):
         return (
             f"the shortcuts that the diagnosis of {diagnosis.split} proves cost no accuracy on training images "
             f"({', '.join(one.name(diagnosis.classes) for one, _ in left)}: the class is as often right with it and "

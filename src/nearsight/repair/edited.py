@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from nearsight.data import GivenImages, ImageSet, MemoryImages
@@ -33,59 +34,69 @@ def edit_image(images: ImageSet, i: int, edits: Sequence[EditIn]) -> Tensor:
     return as_stored(images, i, pixels) if edits else pixels
 
 
-def edited(images: ImageSet, edits: Edits, resize: Callable[[Tensor], Tensor]) -> ImageSet:
+def edited(
+    images: ImageSet,
+    edits: Edits,
+    resize: Callable[[Tensor], Tensor],
+    of: NDArray[np.int64] | None = None,
+) -> ImageSet:
     """Return a set in which the images that `edits` names by their places are edited, and the others unchanged.
 
     >>> pixels = torch.zeros(2, 3, 2, 2, dtype=torch.uint8)
     >>> black = ImageSet("black", "train", ("a", "b"), np.array([0, 1]), MemoryImages(pixels, ("a.png", "b.png")))
-    >>> edited(black, {1: [lambda images, i: images.image(i) + 5]}, lambda image: image).pixels[:, 0, 0, 0].tolist()
+    >>> brighter = lambda images, i: images.image(i) + 5
+    >>> edited(black, {1: [brighter]}, lambda image: image).pixels[:, 0, 0, 0].tolist()
     [0, 5]
+    >>> edited(black, {1: [brighter]}, lambda image: image, np.array([0, 0, 1])).pixels[:, 0, 0, 0].tolist()
+    [0, 5, 0]
 
-    Edited images are `resize`d in the way of the network's preprocessing, because some edits need this. A set in
-    memory stays there, with all of its images in that size. Of any other set nothing is held, and an image is
+    With `of`, int64 (n,), the set has image `of[k]` at each place k: an image can be there several times, edited and
+    as it is. Edited images are `resize`d in the way of the network's preprocessing, because some edits need this. A
+    set in memory stays there, with all of its images in that size. Of any other set nothing is held, and an image is
     edited each time it is read.
     """
-    if isinstance(images.images, MemoryImages):
+    of = np.arange(len(images)) if of is None else of
+    drawn = images.select(of)
+    if isinstance(drawn.images, MemoryImages):
         first = resize(images.image(0)) if len(images) else torch.empty(0)
-        pixels = images.images.pixels.clone()
+        pixels = drawn.images.pixels.clone()
         if len(images) and first.shape != pixels.shape[1:]:
-            pixels = torch.stack([resize(image) for image in images.images.pixels])
-        for i, some in edits.items():
-            pixels[i] = resize(edit_image(images, i, some))
-        return replace(images, images=replace(images.images, pixels=pixels), files=None)
+            pixels = torch.stack([resize(image) for image in drawn.images.pixels])
+        for k, some in edits.items():
+            pixels[k] = resize(edit_image(images, int(of[k]), some))
+        return replace(drawn, images=replace(drawn.images, pixels=pixels), files=None)
     order = np.array(sorted(edits), dtype=np.int64)
-    part, place = np.zeros(len(images), dtype=np.int64), np.arange(len(images), dtype=np.int64)
+    part, place = np.zeros(len(of), dtype=np.int64), np.arange(len(of), dtype=np.int64)
     part[order], place[order] = 1, np.arange(len(order))
-    sizes = images.sizes[order].copy()
+    sizes = drawn.sizes[order].copy()
     by_size = {
         size: resize(torch.zeros(3, *size, dtype=torch.uint8)).shape[1:]
         for size in set(map(tuple, sizes.tolist()))
     }
     resized = np.array([by_size[tuple(size)] for size in sizes.tolist()], dtype=np.int32).reshape(-1, 2)
     made = GivenImages(
-        _Items(images, edits, order, resize),
+        _Items(images, tuple((int(of[k]), edits[k]) for k in order.tolist()), resize),
         np.arange(len(order)),
         resized,
         f"the edited images of {images.name}",
     )
-    return replace(images, images=JoinedImages((images.images, made), part, place), files=None)
+    return replace(drawn, images=JoinedImages((drawn.images, made), part, place), files=None)
 
 
 @dataclass(frozen=True, eq=False)
 class _Items:
-    """The edited images of a set, in the order of their places, each made when it is requested."""
+    """Edited images of a set, each made when it is requested: the place of each in the set, and its edits."""
 
     images: ImageSet
-    edits: Edits
-    order: "np.ndarray[tuple[int], np.dtype[np.int64]]"
+    edited: tuple[tuple[int, Sequence[EditIn]], ...]
     resize: Callable[[Tensor], Tensor]
 
     def __len__(self) -> int:
-        return len(self.order)
+        return len(self.edited)
 
     def __getitem__(self, number: int) -> tuple[Tensor, int]:
-        i = int(self.order[number])
-        return self.resize(edit_image(self.images, i, self.edits[i])), int(self.images.labels[i])
+        i, edits = self.edited[number]
+        return self.resize(edit_image(self.images, i, edits)), int(self.images.labels[i])
 
 
 def _with_image(images: ImageSet, i: int, pixels: Tensor) -> ImageSet:

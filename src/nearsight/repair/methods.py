@@ -95,15 +95,16 @@ def _combined(task: Task, plan: Mapping[RepairMethod, tuple[Shortcut, ...]]) -> 
             f"{name}: {', '.join(map(task.name, shortcuts))}" for name, shortcuts in plan.items()
         )
         task.progress.say(f"several methods in one repair: {said}")
-    images, drawn = swapped(tasks[SWAP]) if SWAP in tasks else (task.train, None)
+    # Of which training image each is that is trained on.
+    images, of = swapped(tasks[SWAP]) if SWAP in tasks else (task.train, np.arange(len(task.train)))
     silent = silent_tiles(tasks[TILES]) if TILES in tasks else None
     numbers = group_numbers(tasks[GROUPS]) if GROUPS in tasks else None
-    if drawn is None and silent is None and numbers is None:
+    if silent is None and numbers is None:
         return Material(images)
-    index = np.arange(len(task.train)) if drawn is None else drawn
-    here = replace(task, train=task.train.select(index))
+    here = replace(task, train=task.train.select(of))
     if numbers is not None:
-        index = index[balanced(here, numbers[index])]
-    elif silent is not None:
-        index = index[speaking_alike(here, silent.select(index))]
-    return Material(images.select(index), None if silent is None else silent.select(index))
+        drawn = balanced(here, numbers[of])
+    else:
+        assert silent is not None
+        drawn = speaking_alike(here, silent.select(of))
+    return Material(images.select(drawn), None if silent is None else silent.select(of[drawn]))

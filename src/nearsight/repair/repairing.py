@@ -29,7 +29,15 @@ from nearsight.models.classifier import Network
 from nearsight.models.weights_digest import digest_of_weights
 from nearsight.numbers import counted
 from nearsight.progress import SILENT, Progress
-from nearsight.repair.asked import ASKED, Asked, Looked, begin, check_place, read_asked
+from nearsight.repair.asked import (
+    ASKED,
+    Asked,
+    Looked,
+    begin,
+    check_material_of,
+    check_place,
+    read_asked,
+)
 from nearsight.repair.choosing import check_names, choose, left_alone
 from nearsight.repair.expected import expected_repair, parts_of_repair
 from nearsight.repair.head import head_of
@@ -45,6 +53,7 @@ from nearsight.runs import RESULT, Run
 from nearsight.settings import GridKind, Machine
 from nearsight.settings.choices import ALL_VERDICTS, RepairMethod
 from nearsight.settings.models import CUSTOM
+from nearsight.training.material import fingerprint
 from nearsight.write import plain
 
 # In the directory of a repair: the diagnosis that chose, and the new run.
@@ -366,7 +375,9 @@ class _Making:
         if material.silent is not None or material.groups is not None:
             # What is known about an image would be applied to a part of another.
             recipe = replace(recipe, cutmix=None)
-        self._begin()
+        mark = fingerprint(material)
+        check_material_of(self.out, mark, RUN)
+        self._begin(mark)
         return training.train(
             recipe,
             self.sets,
@@ -390,11 +401,11 @@ class _Making:
             self.run.recipe, self.sets, self.out / RUN, classifier, metrics, resume=self.resume
         )
 
-    def _begin(self) -> None:
+    def _begin(self, material: str | None = None) -> None:
         """Write what is asked for, and the given diagnosis, once nothing more can be refused."""
         if self.given is not None:
             self.given.save(self.out / DIAGNOSED)
-        begin(self.out, self.asked)
+        begin(self.out, replace(self.asked, material=material))
 
 
 def _network(bound: TiledModel) -> Network | None:

@@ -1,7 +1,7 @@
 """From the verdicts of a diagnosis to shortcuts that are known in every training and test image."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -173,8 +173,7 @@ class _Finding:
     def shortcut(self, chosen: Chosen, verdict: Verdict, candidates: Sequence[Candidate]) -> Shortcut:
         candidate = self._same(verdict, candidates)
         if verdict.proven_by == LEARNED:
-            # Its own edit proved nothing.
-            candidate = with_learned_edit(self.examined, completed(self.examined, candidate)) or candidate
+            candidate = self._learned(chosen, candidate)
         reason = self._reason(candidate)
         tiles = None if reason is None else self._tiles_of(reason, candidate.class_number)
         has = candidate.has
@@ -203,6 +202,17 @@ class _Finding:
             tiles=tiles,
             column=candidate.attribute.removeprefix(COLUMN) if table else None,
         )
+
+    def _learned(self, chosen: Chosen, candidate: Candidate) -> Candidate:
+        """Return a candidate with the edit that proved it in place of its own, which proved nothing."""
+        learned = with_learned_edit(self.examined, completed(self.examined, candidate))
+        if learned is None:
+            self.progress.warn(
+                f"{chosen.name(self.splits.sets.classes)} cannot be added to other images: what proved it is learned "
+                "from the images that share it, and too few of them are found again"
+            )
+            return replace(candidate, put_on=None, put_on_of=None, take_off=None, take_off_of=None)
+        return learned
 
     def _likened(self, chosen: Chosen, candidate: Candidate, has: NDArray[np.bool_]) -> EditIn | None:
         """Return the edit with the strengths at which training images look most like real ones; None if unknown."""

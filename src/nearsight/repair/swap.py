@@ -1,6 +1,6 @@
 """Swap: a shortcut is added to images of the other classes too, so that it no longer says anything."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ from nearsight.training.material import Material
 # 0.52 and 0.41. The edits were the plants' own, and left no trace.
 AS_THEY_ARE = 0.5
 
-# At most this often, an image without a shortcut is repeated in place of those that have it.
+# At most this often, an image without a shortcut is drawn in place of those that have it, as it is or edited.
 MOST_GIVEN = 4
 
 # Which images are edited, and by what, one edit after the other.
@@ -57,11 +57,13 @@ def swap(task: Task) -> Material:
     several shortcuts on top of one another make images that do not exist. Several shortcuts share the available
     images.
 
-    If more of its own class's images have a shortcut than there are available images in others, fewer of them are
-    drawn, and those without it more often, at most `MOST_GIVEN` times. If too few are without it, it is removed
-    if possible, so that half of the available images have it everywhere; on the other half it is added and
-    removed again, so that the traces of the edit say little either. A shortcut that cannot be removed stays more
-    frequent in its own class than elsewhere.
+    Images of its own class that have a shortcut are replaced by images of the class that do not, to as many of which
+    it is added as to those of the others. So whatever an edit has that the real thing has not, it has in every
+    class; a network that can tell them apart has no use for it, and never sees that the real thing goes with the
+    class. An image is drawn at most `MOST_GIVEN` times; if too few are without the shortcut, some of those that have
+    it are drawn as they are. If hardly any are, it is removed if possible, so that half of the available images have
+    it everywhere; on the other half it is added and removed again, so that the traces of the edit say little either.
+    A shortcut that cannot be removed stays more frequent in its own class than elsewhere.
 
     Backgrounds are put behind the objects of all classes: with K classes, in a share of 1 - 1/K of each one's
     images, so that a class is as often on its own background as on any other's. Images whose object is not known
@@ -71,15 +73,11 @@ def swap(task: Task) -> Material:
     would need many copies of every other image to be as frequent there. A set in memory is edited there; images
     of a streamed set are edited as they are read. Raises `InputError` for a shortcut that cannot be added.
     """
-    images, drawn = swapped(task)
-    return Material(images if drawn is None else images.select(drawn))
+    return Material(swapped(task)[0])
 
 
-def swapped(task: Task) -> tuple[ImageSet, NDArray[np.int64] | None]:
-    """Return the edited images of `swap`, in the order of the training images, and which of them are drawn.
-
-    Places are int64 (n,), as many of each class as it has images; None if each is drawn once.
-    """
+def swapped(task: Task) -> tuple[ImageSet, NDArray[np.int64]]:
+    """Return the images of `swap`, and of which training image each is, int64 (n,), as many of a class as it has."""
     edits: dict[int, list[EditIn]] = {}
     # What is behind the object comes first, because it would cover what was added before.
     draws, free = _backgrounds(task), _free(task)
@@ -96,8 +94,10 @@ def swapped(task: Task) -> tuple[ImageSet, NDArray[np.int64] | None]:
     for places, some in draws:
         for i in places.tolist():
             edits.setdefault(i, []).extend(some)
-    fewer = {one: share for one, share in kept.items() if share is not None}
-    return edited(task.train, edits, task.bound.resize), _drawn(task, fewer) if fewer else None
+    drawn = _drawn(task, {one: share for one, share in kept.items() if share is not None}, edits)
+    of = np.array([i for i, _ in drawn], dtype=np.int64)
+    by_place = {k: some for k, (_, some) in enumerate(drawn) if some}
+    return edited(task.train, by_place, task.bound.resize, of), of
 
 
 def _kept_share(task: Task, shortcut: Shortcut, most: float) -> float | None:
@@ -107,33 +107,53 @@ def _kept_share(task: Task, shortcut: Shortcut, most: float) -> float | None:
     """
     has = shortcut.in_train[task.train.labels == shortcut.class_number]
     share = float(has.mean()) if len(has) else 0.0
-    if share <= most or share == 1:
+    if share in (0, 1):
         return None
     least = 1 - MOST_GIVEN * (1 - share)
-    return None if least > most and shortcut.take_off is not None else max(most, least)
+    return None if least > most and shortcut.take_off is not None else max(min(share, most), least)
 
 
-def _drawn(task: Task, kept: Mapping[Shortcut, float]) -> NDArray[np.int64]:
-    """For each class with shortcuts, draw images so that the kept shares of them have these."""
+def _drawn(
+    task: Task, kept: Mapping[Shortcut, float], edits: Mapping[int, Sequence[EditIn]]
+) -> list[tuple[int, Sequence[EditIn]]]:
+    """Draw the images that are trained on, in order, each with its edits.
+
+    Of each class with shortcuts, the kept shares have these, most of them by an edit of an image that has none.
+    """
     labels = task.train.labels
-    drawn = [np.flatnonzero(~np.isin(labels, [one.class_number for one in kept]))]
+    rest = np.flatnonzero(~np.isin(labels, [one.class_number for one in kept]))
+    drawn: list[tuple[int, Sequence[EditIn]]] = [(i, edits.get(i, ())) for i in rest.tolist()]
     for number in sorted({one.class_number for one in kept}):
         mine = [one for one in kept if one.class_number == number]
         random = np.random.default_rng((task.seed, 34, number))
         own = np.flatnonzero(labels == number)
         has = np.logical_or.reduce([one.in_train[own] for one in mine])
         if has.all():
-            drawn.append(own)
+            drawn += [(i, edits.get(i, ())) for i in own.tolist()]
             continue
-        having = random.permutation(own[has])[: round(sum(kept[one] for one in mine) * len(own))]
-        bare = draw_alike(own[~has], len(own) - len(having), random)
-        drawn += [having, bare]
-        task.progress.say(
-            f"{counted(len(having), 'image')} of {task.train.classes[number]} "
-            f"{agreeing(len(having), 'is', 'are')} drawn with "
-            f"{' or '.join(one.words for one in mine)}, and {len(bare):,} without"
-        )
-    return np.sort(np.concatenate(drawn))
+        wanted = {one: round(kept[one] * len(own)) for one in mine}
+        having = min(sum(wanted.values()), len(own))
+        # At most one edit each, and no image too often.
+        bare = own[~has]
+        able = bare[[i not in edits for i in bare.tolist()]]
+        room = min(having, MOST_GIVEN * len(bare) - (len(own) - having), MOST_GIVEN * len(able))
+        given = {one: max(0, room) * count // max(1, sum(wanted.values())) for one, count in wanted.items()}
+        real = random.permutation(own[has])[: having - sum(given.values())]
+        plain = draw_alike(bare, len(own) - len(real) - sum(given.values()), random)
+        drawn += [(i, edits.get(i, ())) for i in (*real.tolist(), *plain.tolist())]
+        for one, count in given.items():
+            if one.put_on is not None and count:
+                drawn += [(i, (one.put_on,)) for i in draw_alike(able, count, random).tolist()]
+        task.progress.say(_said(task, mine, sum(given.values()), len(real), len(plain)))
+    return sorted(drawn, key=lambda one: one[0])
+
+
+def _said(task: Task, mine: Sequence[Shortcut], given: int, real: int, plain: int) -> str:
+    """Say how many images of a class are drawn without its shortcuts, with them added, and with the real ones."""
+    words = " or ".join(one.words for one in mine)
+    said = f"{counted(plain, 'image')} of {task.train.classes[mine[0].class_number]} without {words} "
+    said += f"{agreeing(plain, 'is', 'are')} drawn as they are, and {given:,} with that added"
+    return f"{said}; {real:,} with the real thing" if real else said
 
 
 def _free(task: Task) -> NDArray[np.bool_]:
