@@ -15,6 +15,7 @@ from nearsight.diagnosis.verdicts.finders import find_candidates
 from nearsight.together import ONE_PROCESS, Processes, all_processes
 
 EACH, SIDE = 40, 32
+CHOOSING = np.arange(2 * EACH) % 2 == 0
 
 
 def pictures(sides: tuple[int, int], seed: int, low: int = 0) -> ImageSet:
@@ -38,35 +39,42 @@ def candidates(
     return find_candidates(Examined(images, decision, np.asarray(images.labels), choosing), None, None)
 
 
-def told(images: ImageSet, choosing: NDArray[np.bool_]) -> dict[tuple[int, str, str], NDArray[np.bool_]]:
-    found = candidates(images, choosing)
+def told(found: list[Candidate]) -> dict[tuple[int, str, str], NDArray[np.bool_]]:
     return {(one.class_number, one.attribute, one.words): one.has[: 2 * EACH] for one in found}
 
 
-def test_images_that_do_not_choose_change_no_rule_whatever_their_size_and_tone() -> None:
+@pytest.fixture(scope="module")
+def alone() -> list[Candidate]:
+    """Return what is found in `pictures((SIDE, SIDE), seed=0)`, of which every other one chooses."""
+    found = candidates(pictures((SIDE, SIDE), seed=0), CHOOSING)
+    assert found
+    return found
+
+
+def test_images_that_do_not_choose_change_no_rule_whatever_their_size_and_tone(
+    alone: list[Candidate],
+) -> None:
     own = pictures((SIDE, SIDE), seed=0)
-    choosing = np.arange(2 * EACH) % 2 == 0
-    alone = told(own, choosing)
-    assert alone
     others = pictures((60, 48), seed=1, low=60)
     joined = chosen_of([own, others], np.arange(4 * EACH))
-    beside = told(joined, np.concatenate([choosing, np.zeros(2 * EACH, dtype=bool)]))
-    assert beside.keys() == alone.keys()
-    for name, has in alone.items():
+    beside = told(candidates(joined, np.concatenate([CHOOSING, np.zeros(2 * EACH, dtype=bool)])))
+    expected = told(alone)
+    assert beside.keys() == expected.keys()
+    for name, has in expected.items():
         assert np.array_equal(beside[name], has), name
 
 
-@pytest.mark.parametrize("count", [2, 3])
-def test_several_processes_find_what_one_does(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    images, choosing = pictures((SIDE, SIDE), seed=0), np.arange(2 * EACH) % 2 == 0
-    alone = [values_of(one, images) for one in candidates(images, choosing)]
-    assert alone
+def test_several_processes_find_what_one_does(
+    alone: list[Candidate], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = pictures((SIDE, SIDE), seed=0)
 
     def find(_: int) -> list[tuple[object, ...]]:
         with all_processes() as processes:
-            return [values_of(one, images) for one in candidates(images, choosing, processes)]
+            return [values_of(one, images) for one in candidates(images, CHOOSING, processes)]
 
-    assert in_processes(monkeypatch, count, find) == [alone] * count
+    expected = [values_of(one, images) for one in alone]
+    assert in_processes(monkeypatch, 3, find) == [expected] * 3
 
 
 def values_of(one: Candidate, images: ImageSet) -> tuple[object, ...]:
