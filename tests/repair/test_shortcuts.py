@@ -84,7 +84,7 @@ def test_a_background_is_that_of_another_class_and_the_object_stays() -> None:
 
 
 def test_what_can_no_longer_be_learned_is_not_replaced_by_an_edit_that_proved_nothing(
-    painted: Callable[..., ImageSet], listener: Any, monkeypatch: pytest.MonkeyPatch
+    painted: Callable[..., ImageSet], whole: TiledModel, listener: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train = painted(each=10)
     # Five of train, and of test, which is behind it.
@@ -103,9 +103,8 @@ def test_what_can_no_longer_be_learned_is_not_replaced_by_an_edit_that_proved_no
         alike=(),
         proven_by="learned",
     )
-    bound = TiledModel(lambda tiles: tiles.mean((2, 3)), tile=8, classes=train.classes)
     [found] = find_shortcuts(
-        Decision(bound, "mean-logit"),
+        Decision(whole, "full-pass"),
         diagnosis_of(train, 30, get=lambda _: None),
         ImageSets("painted", {"train": train, "test": replace(train, split="test")}),
         [Chosen(0, 1, True, verdict)],  # type: ignore[arg-type]
