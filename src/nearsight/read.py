@@ -8,7 +8,7 @@ import stat
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
-from io import BufferedReader
+from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -34,6 +34,8 @@ TABLE_GROWTH, SMALL_TABLE = 64, 512 * _MIB
 # What safetensors itself accepts as a header.
 _LARGEST_HEADER = 100_000_000
 _OF_ANOTHER = f"put back what belongs to it or, if it was changed on purpose, move {RESULT} away"
+# What the last result.json that was read says of the files beside it, by its digest.
+_BESIDE: dict[str, Mapping[str, str]] = {}
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _KINDS = {stat.S_IFDIR: "a directory", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
 
@@ -221,7 +223,7 @@ def check_of_run(path: Path) -> None:
     if not (is_file(result) and is_file(path)):
         return
     try:
-        listed = read_sealed_json(result, _OF_ANOTHER).get(BESIDE, {}).get(path.name)
+        listed = _beside(result).get(path.name)
     except (InputError, AttributeError):
         return
     if listed is None:
@@ -230,6 +232,23 @@ def check_of_run(path: Path) -> None:
         there = seal_of(file, path.suffix)
     if there not in (None, listed):
         raise InputError(f"{path} is of another run than {RESULT} beside it; {_OF_ANOTHER}")
+
+
+def _beside(result: Path) -> Mapping[str, str]:
+    """Return what result.json says of the files beside it; content that was read before is not taken apart again.
+
+    Of very many classes this takes seconds, and each file of a run is checked.
+    """
+    content = read_bytes(result, _OF_ANOTHER, largest=LARGEST_TEXT)
+    seal = seal_of(BytesIO(content), result.suffix) or ""
+    listed = _BESIDE.get(seal)
+    if listed is None:
+        text = decoded(unsealed_json(content, result, _OF_ANOTHER), result, _OF_ANOTHER)
+        listed = parse_json(text, result, _OF_ANOTHER).get(BESIDE, {})
+        _BESIDE.clear()
+        if seal:
+            _BESIDE[seal] = listed
+    return listed
 
 
 def check_beside(path: Path, values: MutableMapping[str, Any], mend: str) -> None:

@@ -14,10 +14,12 @@ import pytest
 import torch
 
 import nearsight
+from nearsight.cli import boundary
 from nearsight.cli import main as commands
 from nearsight.cli.boundary import bounded
 from nearsight.cli.main import main
 from nearsight.errors import InputError
+from nearsight.launch import Launch
 from nearsight.shortage import ShortOfMemoryError
 from nearsight.stopping import Stopped
 from nearsight.training import Interrupted
@@ -77,6 +79,14 @@ def test_what_fails_as_it_is_broken_off_was_broken_off(told: Told) -> None:
     fault = SystemError("initialization of _internal failed without raising an exception")
     fault.__context__ = Stopped("ended by SIGTERM", signal.SIGTERM)
     assert told(fault) == (143, "ended by SIGTERM")
+
+
+def test_a_launcher_that_ends_the_others_is_pointed_to(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    launch = Launch(rank=0, processes=2, by="torchrun")
+    monkeypatch.setattr(boundary, "this_launch", lambda: launch)
+    line = "ended by SIGTERM; if another process ended first, what torchrun says tells which and why"
+    assert told(Stopped("ended by SIGTERM", signal.SIGTERM)) == (143, line)
+    assert told(Stopped("interrupted", signal.SIGINT)) == (130, "interrupted")
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,35 @@ def test_a_second_ctrl_c_changes_nothing_and_a_later_one_ends_at_once(
     assert not list((tmp_path / "results").iterdir())
 
 
+@pytest.mark.parametrize(
+    ("raised", "code", "said"), [("pass", 0, "tidied\ntaken down\n"), ("1 / 0", 1, "tidied\n")]
+)
+def test_only_a_command_that_is_done_takes_down_what_threads_may_still_use(
+    raised: str, code: int, said: str, tmp_path: Path
+) -> None:
+    script = f"""
+import atexit, os
+from nearsight.cli import entry
+class Used:
+    def __del__(self, write=os.write):
+        write(1, b"taken down\\n")
+def work():
+    global used
+    used = Used()
+    atexit.register(os.write, 1, b"tidied\\n")
+    {raised}
+    return 0
+entry._main = work
+entry.entry()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (code, said)
+
+
 def test_an_ignored_sighup_stays_ignored(tmp_path: Path) -> None:
     process = writing(tmp_path, "signal.signal(signal.SIGHUP, signal.SIG_IGN)")
     process.send_signal(signal.SIGHUP)

@@ -7,9 +7,11 @@ import torch
 from pyarrow import parquet
 
 import nearsight
+from nearsight import read
 from nearsight.data.split_list import Listing
 from nearsight.errors import InputError
 from nearsight.models import Architecture, Classifier, Preprocessing, save_classifier
+from nearsight.read import parse_json
 from nearsight.runs import Run, write_json, write_text
 from nearsight.runs.result_file import read_result_file
 from nearsight.settings import Recipe
@@ -91,6 +93,22 @@ def test_what_no_result_lists_is_read_as_before(two_runs, tmp_path, name):
     # A damaged result says nothing of the others, and is told where it is read.
     (place / "result.json").write_text("{")
     READERS[name](place)
+
+
+def test_a_result_is_taken_apart_once_for_all_files_of_its_run(two_runs, tmp_path, monkeypatch):
+    one, other = two_runs
+    place = shutil.copytree(one, tmp_path / "run")
+    parsed = []
+    monkeypatch.setattr(read, "parse_json", lambda *given: parsed.append(given) or parse_json(*given))
+    monkeypatch.setattr(read, "_BESIDE", {})
+    for name in ("model.safetensors", "recipe.toml", "split.parquet", "model.safetensors"):
+        read.check_of_run(place / name)
+    assert len(parsed) == 1
+    # Another result in its place is another list.
+    shutil.copy(other / "result.json", place / "result.json")
+    with pytest.raises(InputError, match="is of another run than"):
+        read.check_of_run(place / "recipe.toml")
+    assert len(parsed) == 2
 
 
 def test_a_file_that_was_changed_on_purpose_has_a_way_out(two_runs, tmp_path):

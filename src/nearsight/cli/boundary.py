@@ -17,7 +17,7 @@ from nearsight.cli.fault_report import save_report
 from nearsight.cli.signals import ENDED_BY
 from nearsight.cli.streams import drop, reader_is_gone
 from nearsight.errors import InputError, first_line, printable
-from nearsight.launch import this_launch
+from nearsight.launch import ALONE, Launch, this_launch
 from nearsight.shortage import ShortOfMemoryError, is_shortage
 
 DONE, FAULT, BAD_INPUT = 0, 1, 2
@@ -63,7 +63,7 @@ def bounded(work: Callable[[], int], arguments: Sequence[str], shown: bool = Fal
         code, line = _told(error, arguments)
         _tell_launcher(line)
         # If several processes find the same bad input, the first reports it; a fault belongs to its own process.
-        if line and (code == FAULT or _is_first()):
+        if line and (code == FAULT or _launch().first):
             # What the system names, such as a file, may be as long as a page and steer a terminal.
             print(f"nearsight: {printable(line)}", file=sys.stderr)
     else:
@@ -72,11 +72,11 @@ def bounded(work: Callable[[], int], arguments: Sequence[str], shown: bool = Fal
     return code
 
 
-def _is_first() -> bool:
+def _launch() -> Launch:
     try:
-        return this_launch().first
+        return this_launch()
     except InputError:
-        return True
+        return ALONE
 
 
 def _tell_launcher(line: str) -> None:
@@ -97,7 +97,12 @@ def _hand_on_output() -> None:
 def _told(error: BaseException, arguments: Sequence[str]) -> tuple[int, str]:
     """Return the exit code and the line for what was raised; no line if there is nothing to say."""
     if (wish := _wish_to_end(error)) is not None:
-        return ENDED_BY + getattr(wish, "number", signal.SIGINT), str(wish) or "interrupted"
+        number = getattr(wish, "number", signal.SIGINT)
+        said = str(wish) or "interrupted"
+        if number == signal.SIGTERM and (by := _launch().by) is not None:
+            # A launcher may be quicker than the news that the connection to a process is lost.
+            said = f"{said}; if another process ended first, what {by} says tells which and why"
+        return ENDED_BY + number, said
     if isinstance(error, InputError | ShortOfMemoryError):
         return BAD_INPUT, str(error)
     if isinstance(error, BrokenPipeError) and reader_is_gone(sys.stdout):

@@ -1,11 +1,12 @@
 """Where the process begins and ends: signals and streams are set up before anything else is imported."""
 
+import atexit
 import signal
 import sys
 from typing import Any
 
 from nearsight.cli.environment import settle_environment
-from nearsight.cli.signals import ENDED_BY, Signals, end_undisturbed
+from nearsight.cli.signals import ENDED_BY, Signals, end_undisturbed, end_without_teardown
 from nearsight.cli.streams import settle_streams
 
 # PyTorch raises this about a process that has ended, even while it ends them all itself.
@@ -26,6 +27,9 @@ def entry() -> None:
             sys.__unraisablehook__(what)
 
     sys.unraisablehook = unraisable
+    code = 0
+    # The first to be registered is the last to run.
+    atexit.register(lambda: end_without_teardown(code))
     try:
         with signals:
             from nearsight.cli.boundary import bounded

@@ -73,5 +73,19 @@ def end_at_once(number: int) -> None:
     os._exit(ENDED_BY + number)
 
 
+def end_without_teardown(code: int) -> None:
+    """End this process here if its work was cut short; Python's own end would abort it now and then.
+
+    Threads of a library, such as those that connect several processes, may be at work still, and Python takes down
+    what they use.
+    """
+    if not code:
+        return
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
+
+
 def _said(number: int) -> str:
     return "interrupted" if number == signal.SIGINT else f"ended by {signal.Signals(number).name}"
