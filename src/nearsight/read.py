@@ -168,6 +168,11 @@ def read_sealed_json(path: Path, mend: str) -> Any:
     return parse_json(read_sealed_text(path, mend), path, mend)
 
 
+def parse_sealed_json(content: bytes, path: Path, mend: str) -> Any:
+    """Return the plain values of what was read of a JSON file of ours; raises where `read_sealed_json` does."""
+    return parse_json(decoded(unsealed_json(content, path, mend), path, mend), path, mend)
+
+
 def read_sealed_text(path: Path, mend: str, *, largest: int = LARGEST_TEXT) -> str:
     """Return the text of a JSON file of ours without its digest; raises where `read_text` does, or if it is wrong."""
     return decoded(unsealed_json(read_bytes(path, mend, largest=largest), path, mend), path, mend)
@@ -243,8 +248,7 @@ def _beside(result: Path) -> Mapping[str, str]:
     seal = seal_of(BytesIO(content), result.suffix) or ""
     listed = _BESIDE.get(seal)
     if listed is None:
-        text = decoded(unsealed_json(content, result, _OF_ANOTHER), result, _OF_ANOTHER)
-        listed = parse_json(text, result, _OF_ANOTHER).get(BESIDE, {})
+        listed = parse_sealed_json(content, result, _OF_ANOTHER).get(BESIDE, {})
         _BESIDE.clear()
         if seal:
             _BESIDE[seal] = listed

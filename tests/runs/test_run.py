@@ -11,8 +11,8 @@ from nearsight import read
 from nearsight.data.split_list import Listing
 from nearsight.errors import InputError
 from nearsight.models import Architecture, Classifier, Preprocessing, save_classifier
-from nearsight.read import parse_json
-from nearsight.runs import Run, write_json, write_text
+from nearsight.read import parse_json, parse_sealed_json
+from nearsight.runs import Run, result_file, write_json, write_text
 from nearsight.runs.result_file import read_result_file
 from nearsight.settings import Recipe
 from nearsight.training.metrics_log import training_curve
@@ -109,6 +109,35 @@ def test_a_result_is_taken_apart_once_for_all_files_of_its_run(two_runs, tmp_pat
     with pytest.raises(InputError, match="is of another run than"):
         read.check_of_run(place / "recipe.toml")
     assert len(parsed) == 2
+
+
+def test_the_outline_is_the_result_without_its_classes_and_is_taken_apart_once(
+    two_runs, tmp_path, monkeypatch
+):
+    one, other = two_runs
+    run = Run.open(shutil.copytree(one, tmp_path / "run"))
+    parsed = []
+    monkeypatch.setattr(
+        result_file, "parse_sealed_json", lambda *given: parsed.append(1) or parse_sealed_json(*given)
+    )
+    monkeypatch.setattr(result_file, "_OUTLINES", {})
+    whole = run.result
+    for measured in whole["evaluation"]["test"]["protocols"].values():
+        assert measured.pop("per_class")
+        del measured["confusion"]
+    assert run.outline == whole
+    run.outline["evaluation"].clear()
+    assert run.outline == whole
+    assert run.training == whole["training"]
+    assert len(parsed) == 1
+    # What is in the file now is what counts.
+    shutil.copy(other / "result.json", run.directory / "result.json")
+    assert run.training == Run.open(other).result["training"] != whole["training"]
+    assert len(parsed) == 2
+    damaged = (run.directory / "result.json").read_bytes().replace(b"training", b"trainink")
+    (run.directory / "result.json").write_bytes(damaged)
+    with pytest.raises(InputError, match="is damaged"):
+        _ = run.outline
 
 
 def test_a_file_that_was_changed_on_purpose_has_a_way_out(two_runs, tmp_path):

@@ -25,7 +25,7 @@ from nearsight.read import (
     unreadable,
 )
 from nearsight.runs.evaluation_words import how_cut, written_accuracy
-from nearsight.runs.result_file import read_result_file, whole_training
+from nearsight.runs.result_file import read_outline, read_result_file, whole_training
 from nearsight.schema import FIRST, SCHEMA, read_schema
 from nearsight.settings import Recipe
 from nearsight.settings.recipe import read_recipe
@@ -114,9 +114,16 @@ class Run(Shown):
         return read_result_file(path)
 
     @property
+    def outline(self) -> dict[str, Any]:
+        """`result` without what was measured of each class; asking again is quick, however many there are."""
+        path = self.directory / RESULT
+        self._need(path)
+        return read_outline(path)
+
+    @property
     def training(self) -> Mapping[str, Any]:
         """The cost of training, from result.json; raises `InputError` if the file is incomplete."""
-        return whole_training(self.result, self.directory / RESULT)
+        return whole_training(self.outline, self.directory / RESULT)
 
     @checked
     def classifier(self, network: Network | None = None) -> Classifier:

@@ -281,7 +281,7 @@ def seconds_left(
 
 
 def _seconds_of(run: Run) -> float:
-    evaluated = run.result.get("evaluation", {}).values()
+    evaluated = run.outline.get("evaluation", {}).values()
     return float(run.training["seconds"]) + sum(float(one.get("seconds", 0)) for one in evaluated)
 
 

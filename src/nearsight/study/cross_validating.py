@@ -133,7 +133,7 @@ def _claim(out: Path, folded: FoldedSet, *, resume: bool) -> None:
 def _together(
     recipe: Recipe, folded: FoldedSet, runs: Sequence[Run], out: Path, trained_on: float
 ) -> CrossValidation:
-    of_all = [set(run.result["evaluation"][SPLIT]["protocols"]) for run in runs]
+    of_all = [set(run.outline["evaluation"][SPLIT]["protocols"]) for run in runs]
     tables = [
         _tested(run, protocols, int(np.count_nonzero(folded.number == fold)))
         for fold, (run, protocols) in enumerate(zip(runs, of_all, strict=True), start=1)
@@ -141,7 +141,7 @@ def _together(
     sizes = [len(table) for table in tables]
     fold = np.repeat(np.arange(len(runs)), sizes)
     accuracies = []
-    for protocol in runs[0].result["evaluation"][SPLIT]["protocols"]:
+    for protocol in runs[0].outline["evaluation"][SPLIT]["protocols"]:
         if not all(protocol in of_run for of_run in of_all):
             continue
         right = np.concatenate(
@@ -198,6 +198,6 @@ def _write_predictions(runs: Sequence[Run], out: Path) -> None:
         parts.append(table.rename_columns(names).add_column(1, "fold", fold))
     table = pa.concat_tables(parts, promote_options="permissive")
     table = table.set_column(0, "index", pa.array(np.arange(len(table))))
-    settings = {"data": runs[0].result["evaluation"][SPLIT].get("data"), "folds": len(runs)}
+    settings = {"data": runs[0].outline["evaluation"][SPLIT].get("data"), "folds": len(runs)}
     table = table.replace_schema_metadata({METADATA: json.dumps(numbered("predictions", settings))})
     write_table(out / PREDICTIONS, table)

@@ -50,7 +50,7 @@ def is_evaluated(run: Run, wanted: dict[str, Any], protocols: Collection[str] = 
     What an older version wrote does not say what the images held.
     """
     split = wanted["split"]
-    held = run.result.get("evaluation", {}).get(split, {})
+    held = run.outline.get("evaluation", {}).get(split, {})
     path = run.directory / split_name(PREDICTIONS, split)
     if not set(protocols) <= set(held.get("protocols", ())) or not path.is_file():
         return False

@@ -250,7 +250,7 @@ def _right_of_run(
 def _arm_result(
     arm: Arm, runs: Sequence[Run], of_test: Judged, of_train: Judged, split: str, trained_on: int
 ) -> ArmResult:
-    evaluation = runs[0].result["evaluation"][split]
+    evaluation = runs[0].outline["evaluation"][split]
     tiled = arm.recipe.tile is not None
     return ArmResult(
         name=arm.name,

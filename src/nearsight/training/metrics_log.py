@@ -15,7 +15,7 @@ from nearsight.digest import digest_of_lines
 from nearsight.errors import InputError
 from nearsight.read import is_file, read_bytes
 from nearsight.runs import RESULT, write_text
-from nearsight.runs.result_file import read_result_file
+from nearsight.runs.result_file import read_outline
 from nearsight.runs.run import DIGESTS
 from nearsight.write import flush, replace_atomically
 
@@ -141,7 +141,7 @@ def check_rows(directory: Path, step: int, digest: str) -> None:
 def _check_finished(directory: Path) -> None:
     """Raise `InputError` for rows of which the result in a directory has another digest."""
     path, result = directory / METRICS, directory / RESULT
-    digests = read_result_file(result).get(DIGESTS) if is_file(result) else None
+    digests = read_outline(result).get(DIGESTS) if is_file(result) else None
     digest = digests.get(METRICS) if isinstance(digests, dict) else None
     if digest is not None and is_file(path) and digest_of_lines(read_bytes(path, _MEND)) != digest:
         raise InputError(f"{path} is damaged: its content is not what {RESULT} says; {_MEND}")
