@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.summary.writer import event_file_writer
 from tests.processes import files_of
 
 from nearsight.errors import InputError
@@ -78,7 +79,11 @@ def test_a_log_begun_anew_starts_empty(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("checkpoint", [0, 2])
-def test_tensorboard_shows_each_step_once_after_resuming(tmp_path: Path, checkpoint: int) -> None:
+def test_tensorboard_shows_each_step_once_after_resuming(
+    tmp_path: Path, checkpoint: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Files of one second are read in the order of their numbers as text, in which the tenth precedes the ninth.
+    monkeypatch.setattr(event_file_writer, "_global_uid", event_file_writer.AtomicCounter(0))
     with MetricsLog(tmp_path) as log:
         for step in (1, 2, 3):
             log.add(row(step, loss=1.0))
