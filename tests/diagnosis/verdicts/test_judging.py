@@ -131,6 +131,8 @@ def test_a_shortcut_is_found_measured_and_proven() -> None:
     assert found.association.accuracy.accuracy_with.value == 1
     assert found.association.accuracy.difference.low > 0.1
     assert found.association.accuracy.errors_without.value == 1
+    assert found.alike is not None
+    assert not found.alike.any()
     added, given_to_its_own, removed = found.interventions
     assert added.after.value == given_to_its_own.after.value == 1
     assert removed.change.high < 0
@@ -187,6 +189,7 @@ def test_what_taking_it_off_spoils_anyway_proves_nothing() -> None:
 def test_without_proof_it_is_a_suspect() -> None:
     [found] = judged(reads_the_mark, (0.5, 0, 0), put_on=None, take_off=None)
     assert found.word == SUSPECT
+    assert found.alike is None
 
 
 def test_what_may_be_of_the_object_is_a_suspect_however_cleanly_it_parts_classes() -> None:

@@ -122,7 +122,8 @@ def judge(
     if edits:
         judged = _judged(found, proofs, edits, rule)
     merged = _merged(examined, [one for one in judged if one.word != NOTHING])
-    kept = [replace(one, alike=alike(examined, one.candidate)) for one in merged]
+    # Without a proof there is no reason to think that the classifier goes by it.
+    kept = [replace(one, alike=alike(examined, one.candidate)) if one.proven_by else one for one in merged]
     return tuple(sorted(kept, key=lambda one: (one.word != SHORTCUT, -one.weight)))
 
 
