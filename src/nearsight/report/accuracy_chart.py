@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nearsight.report.figure_file import save_figure
 from nearsight.study import Accuracy, ArmResult, Comparison, Difference
-from nearsight.study.comparison import FULL_HEADLINE, TILE_HEADLINE, label
+from nearsight.study.arms import FULL_HEADLINE, TILE_HEADLINE, label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

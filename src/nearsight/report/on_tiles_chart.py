@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from nearsight.evaluation.tile_views import ALONE, ALONE_BN, IN_PLACE, IN_PLACE_BN, View
 from nearsight.statistics import Estimate
-from nearsight.study.comparison import label
+from nearsight.study.arms import label
 from nearsight.study.on_tiles import ArmOnTiles, ViewOnTiles
 
 if TYPE_CHECKING:

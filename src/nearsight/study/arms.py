@@ -9,7 +9,8 @@ from nearsight.errors import InputError, shortened, unknown_name
 from nearsight.numbers import whole
 from nearsight.settings import RECIPES, Budget, Recipe
 from nearsight.settings.choices import ARM_ADDITIONS, ARM_POOLINGS
-from nearsight.settings.pooled import MEAN, PoolingName
+from nearsight.settings.pooled import MEAN, Pooling, PoolingName
+from nearsight.settings.protocols import FULL_PASS
 from nearsight.settings.recipe import FULL
 from nearsight.training.batches import training_size
 
@@ -18,6 +19,9 @@ TILE = "tile-"
 USUAL_PADDING = 4
 # How often the authors of CutMix mix on CIFAR; we blend equally often.
 USUAL_MIXING = 0.5
+# The headline protocol of an arm, fixed here before any result is known.
+TILE_HEADLINE = "mean-logit"
+FULL_HEADLINE = FULL_PASS
 # Tiles per image in a step of an arm that pools them, if the base recipe has one.
 SEVERAL_TILES = 8
 _FLIP, _CROP, _STANDARD, _CUTOUT, _CUTMIX, _MIXUP, _FINETUNE, *_ = ARM_ADDITIONS
@@ -41,6 +45,31 @@ class Arm:
     name: str
     recipe: Recipe
     augmentation: str
+
+    @property
+    def headline(self) -> str:
+        """Its headline protocol."""
+        return headline(self.recipe.tile, self.recipe.pooling)
+
+
+def label(arm: str) -> str:
+    """Return an arm's name as a sentence has it.
+
+    >>> label("tile-16+top-k"), label("full+standard")
+    ('tile 16+top-k', 'full+standard')
+    """
+    return arm.replace("-", " ", 1)
+
+
+def headline(tile: int | None, pooling: PoolingName = MEAN) -> str:
+    """Return the headline protocol of an arm, fixed in advance and never chosen on results.
+
+    >>> headline(16), headline(None), headline(16, "max")
+    ('mean-logit', 'full-pass', 'max')
+
+    For tiles it is that of the `pooling` by which they were trained.
+    """
+    return FULL_HEADLINE if tile is None else Pooling(pooling).protocol
 
 
 def order_tiles(tiles: Iterable[int | None]) -> tuple[int | None, ...]:

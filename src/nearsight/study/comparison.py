@@ -15,12 +15,13 @@ from nearsight.rows import from_values, read_result, to_values
 from nearsight.runs import write_json
 from nearsight.schema import FIRST, numbered
 from nearsight.settings import Recipe
-from nearsight.settings.pooled import MEAN, Pooling, PoolingName
-from nearsight.settings.protocols import FIVE_CROP, FULL_PASS, SINGLE_TILE, WHOLE, scored_by
+from nearsight.settings.pooled import MEAN, PoolingName
+from nearsight.settings.protocols import FIVE_CROP, SINGLE_TILE, WHOLE, scored_by
 from nearsight.settings.recipe import recipe_from_table, recipe_table
 from nearsight.statistics import Estimate, McNemar
 from nearsight.statistics.margins import Spread
 from nearsight.statistics.writing import MISSING, with_interval
+from nearsight.study.arms import FULL_HEADLINE, headline, label
 from nearsight.study.compared_groups import ComparedGroups
 from nearsight.study.good_enough import GoodEnough, Held, good_enough
 from nearsight.study.on_tiles import ArmOnTiles
@@ -29,10 +30,6 @@ from nearsight.study.undertrained import Fall, is_undertrained, undertrained_wor
 from nearsight.study.verdicts import verdict
 
 COMPARISON = "comparison.json"
-
-# The headline protocol of an arm, fixed here before any result is known.
-TILE_HEADLINE = "mean-logit"
-FULL_HEADLINE = FULL_PASS
 
 UNITS = {
     "accuracy, difference": "share of test images from 0 to 1 (single-tile: of tiles); higher is better",
@@ -367,15 +364,6 @@ def _intervals_of_schema_1(values: Any, images: Any) -> Any:
     return [_intervals_of_schema_1(each, images) for each in values] if isinstance(values, list) else values
 
 
-def label(arm: str) -> str:
-    """Return an arm's name as a sentence has it.
-
-    >>> label("tile-16+top-k"), label("full+standard")
-    ('tile 16+top-k', 'full+standard')
-    """
-    return arm.replace("-", " ", 1)
-
-
 def scored_arm(arm: str, protocol: str, stride: int | None) -> str:
     """Return an arm's name as a sentence has it, with how the arm was scored.
 
@@ -390,17 +378,6 @@ def views(arm: ArmResult, protocol: str) -> float:
     if protocol == FIVE_CROP:
         return 5
     return 1 if protocol in (*WHOLE, SINGLE_TILE) or arm.tiles_per_image is None else arm.tiles_per_image
-
-
-def headline(tile: int | None, pooling: PoolingName = MEAN) -> str:
-    """Return the headline protocol of an arm, fixed in advance and never chosen on results.
-
-    >>> headline(16), headline(None), headline(16, "max")
-    ('mean-logit', 'full-pass', 'max')
-
-    For tiles it is that of the `pooling` by which they were trained.
-    """
-    return FULL_HEADLINE if tile is None else Pooling(pooling).protocol
 
 
 def headline_among(measured: Collection[str], tile: int | None, pooling: PoolingName = MEAN) -> str:

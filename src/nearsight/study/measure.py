@@ -37,7 +37,6 @@ from nearsight.study.comparison import (
     Comparison,
     Cost,
     Difference,
-    headline,
     scored_arm,
 )
 from nearsight.study.pairing import DIFFERENT, STRONGEST, Pair, make_pairs
@@ -107,8 +106,8 @@ def measure(
         groups=None
         if groups is None
         else compare_groups(
-            {arm.name: correct[arm.name][headline(arm.recipe.tile, arm.recipe.pooling)] for arm in arms},
-            {arm.name: headline(arm.recipe.tile, arm.recipe.pooling) for arm in arms},
+            {arm.name: correct[arm.name][arm.headline] for arm in arms},
+            {arm.name: arm.headline for arm in arms},
             [
                 (pair.arm, pair.reference)
                 for pair in pairs
@@ -129,7 +128,7 @@ def protocols_of(arm: Arm, study: Study) -> tuple[str, ...]:
     """
     if arm.recipe.tile is None:
         return (FULL_PASS, FIVE_CROP)
-    asked = {headline(arm.recipe.tile, arm.recipe.pooling), *study.protocols}
+    asked = {arm.headline, *study.protocols}
     return tuple(protocol for protocol in PROTOCOLS if protocol in asked)
 
 
@@ -256,7 +255,7 @@ def _arm_result(
         name=arm.name,
         tile=arm.recipe.tile,
         augmentation=arm.augmentation,
-        headline=headline(arm.recipe.tile, arm.recipe.pooling),
+        headline=arm.headline,
         accuracies=tuple(
             _accuracy(protocol, right, of_train.correct[arm.name][protocol], of_test, of_train, trained_on)
             for protocol, right in of_test.correct[arm.name].items()

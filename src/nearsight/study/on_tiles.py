@@ -8,6 +8,7 @@ from nearsight.statistics import Estimate, kappa_estimate
 from nearsight.statistics.agreement import SUBSTANTIAL_KAPPA
 from nearsight.statistics.pairs import IMAGES
 from nearsight.statistics.writing import number, points, with_interval
+from nearsight.study.arms import label
 
 SHOWN: dict[View, str] = {
     ALONE: "alone",
@@ -94,7 +95,7 @@ class ArmOnTiles:
 
     def _told(self, size: SizeOnTiles) -> str:
         first, best = size.views[0], size.best
-        name = self.arm.replace("-", " ")
+        name = label(self.arm)
         who = f"one network of {name}" if self.full_pass.covers == IMAGES else name
         told = [
             f"{who}, trained on whole images, predicts {with_interval(first.agreement)} % of images from tiles of "

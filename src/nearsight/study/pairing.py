@@ -65,7 +65,7 @@ def make_pairs(
         if of_its_size[0] is not arm:
             asked.append(_against_its_size(arm, of_its_size))
     rest = [
-        Pair(arm.name, protocol, reference.name, _headline(reference))
+        Pair(arm.name, protocol, reference.name, reference.headline)
         for reference in whole or tiled[-1:]
         for arm in tiled
         for protocol in protocols[arm.name]
@@ -84,7 +84,7 @@ def _against_its_size(arm: Arm, of_its_size: Sequence[Arm]) -> Pair:
     added = set(added_to(arm.name))
     without = next((other for other in of_its_size if set(added_to(other.name)) < added), None)
     reference, why = (of_its_size[0], OTHER) if without is None else (without, ADDED)
-    return Pair(arm.name, _headline(arm), reference.name, _headline(reference), why)
+    return Pair(arm.name, arm.headline, reference.name, reference.headline, why)
 
 
 def _against_whole(
@@ -110,17 +110,12 @@ def _against_whole(
     if len(whole) > 1 and known:
         found.setdefault(max(known, key=lambda key: known[key]), STRONGEST)
     for (reference, protocol), why in found.items():
-        yield Pair(arm.name, _headline(arm), reference, protocol, why)
+        yield Pair(arm.name, arm.headline, reference, protocol, why)
 
 
 def _against_tiles(arm: Arm, tiled: Sequence[Arm]) -> Iterator[Pair]:
     alike = [other for other in tiled if added_to(other.name) == added_to(arm.name)]
     if alike[-1] is not arm:
-        yield Pair(arm.name, _headline(arm), alike[-1].name, _headline(alike[-1]), ALIKE)
+        yield Pair(arm.name, arm.headline, alike[-1].name, alike[-1].headline, ALIKE)
     elif len(alike) == 1 and arm is not tiled[-1] and arm.recipe.tile != tiled[-1].recipe.tile:
-        yield Pair(arm.name, _headline(arm), tiled[-1].name, _headline(tiled[-1]), DIFFERENT)
-
-
-def _headline(arm: Arm) -> str:
-    """Return the headline protocol of an arm."""
-    return FULL_PASS if arm.recipe.tile is None else arm.recipe.pooled.protocol
+        yield Pair(arm.name, arm.headline, tiled[-1].name, tiled[-1].headline, DIFFERENT)
