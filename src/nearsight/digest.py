@@ -104,15 +104,15 @@ def sealed_toml(text: str) -> str:
     return (_IN_TOML + _digest(content) + b"\n" + content).decode("utf-8")
 
 
-def unsealed_toml(content: bytes, source: object, mend: str = _EDITED) -> bytes:
+def unsealed_toml(content: bytes, source: object) -> bytes:
     """Return a TOML file's content without its digest, which was checked; content without a digest stays as it is.
 
     >>> unsealed_toml(sealed_toml("tile = 16").encode(), "recipe.toml")
     b'tile = 16'
 
-    Raises `InputError`, naming `source` and how to `mend` it, if they do not agree.
+    Raises `InputError`, naming `source`, if they do not agree.
     """
-    return _unsealed(content, _TOML, _IN_TOML + _NAME, b"", source, mend)
+    return _unsealed(content, _TOML, _IN_TOML + _NAME, b"", source, _EDITED)
 
 
 def seal_tensors(path: Path) -> None:

@@ -17,11 +17,10 @@ from nearsight.numbers import counted, whole
 FOLD = "fold-"
 # The test split of a set's own, in addition to folds of its train split.
 OWN_TEST = "own-test"
+_SALT = "folds"
 
 
-def fold_of(
-    units: Sequence[str], classes: Sequence[str], folds: int, salt: str = "folds"
-) -> NDArray[np.int64]:
+def fold_of(units: Sequence[str], classes: Sequence[str], folds: int) -> NDArray[np.int64]:
     """Return the fold of each image, from 1 on, int64 (n,): every class is in every fold, a unit in only one.
 
     >>> units, classes = [f"{i}.png" for i in range(100)], ["cat", "dog"] * 50
@@ -46,13 +45,13 @@ def fold_of(
     names, unit = np.unique(np.array(units, dtype=np.str_), return_inverse=True)
     has = {str(name): np.unique(unit[labels == name]) for name in np.unique(labels)}
     _require_units(has, labels, folds)
-    place = np.array([share_of(str(name), salt) for name in names])
+    place = np.array([share_of(str(name), _SALT) for name in names])
     number = np.zeros(len(names), dtype=np.int64)
     for name in sorted(has, key=lambda name: (len(has[name]), name)):
         mine = has[name][number[has[name]] == 0]
         mine = mine[np.argsort(place[mine])]
         # If sections cannot be equal, other folds are larger for other classes.
-        first = int(share_of(f"class {name}", salt) * folds)
+        first = int(share_of(f"class {name}", _SALT) * folds)
         number[mine] = (np.arange(len(mine)) * folds // max(len(mine), 1) + first) % folds + 1
     _put_every_class_in_every_fold(number, has, folds)
     found: NDArray[np.int64] = number[unit]

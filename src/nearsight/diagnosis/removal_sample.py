@@ -19,9 +19,7 @@ MOST_IMAGES = 240
 FEWEST_IMAGES = 8
 
 
-def drawn_evenly(
-    labels: NDArray[np.int64], most: int = MOST_IMAGES, fewest: int = FEWEST_IMAGES, *, seed: int = 0
-) -> NDArray[np.int64]:
+def drawn_evenly(labels: NDArray[np.int64], most: int = MOST_IMAGES, *, seed: int = 0) -> NDArray[np.int64]:
     """Return the places of some images, equally many of each class that has any; none if that would be too few.
 
     >>> labels = np.array([0] * 50 + [2] * 50)
@@ -31,7 +29,7 @@ def drawn_evenly(
     `labels` is int64 (n,). If a class has fewer images than its share, all are used.
     """
     share = most // max(1, len(np.unique(labels)))
-    if share < fewest:
+    if share < FEWEST_IMAGES:
         return np.empty(0, dtype=np.int64)
     return draw_of_each(labels, share, np.random.default_rng(seed))
 

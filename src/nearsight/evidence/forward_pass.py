@@ -50,9 +50,7 @@ def run_model(model: Model, inputs: Tensor) -> Any:
         return (model if callable(model) else OnnxFunction(model))(inputs)
 
 
-def bound(
-    model: Model, example: Tensor, *, classes: int | None = None, output: str | int | None = None
-) -> Callable[[Tensor], Tensor]:
+def bound(model: Model, example: Tensor, *, classes: int | None = None) -> Callable[[Tensor], Tensor]:
     """Return a model as one that returns logits alone, (rows, classes); the model itself if it already does that.
 
     >>> def model(images):
@@ -61,12 +59,12 @@ def bound(
     torch.Size([2, 3])
 
     `example` is one input (C, H, W). Two of them go through the model once, to see what it returns. `classes` is
-    their number, if known, and `output` is a name or number that decides among several outputs. A network inside
-    is the given one, not a copy. Raises `InputError` where `logits_name` does.
+    their number, if known. A network inside is the given one, not a copy. Raises `InputError` where
+    `logits_name` does.
     """
     function: Callable[[Tensor], Any] = model if callable(model) else OnnxFunction(model)
     found = run_model(function, example.expand(2, *example.shape).contiguous())
-    name = logits_name(found, 2, classes=classes, wanted=output)
+    name = logits_name(found, 2, classes=classes)
     if name == WHOLE and isinstance(found, Tensor) and found.ndim == 2:
         return function
     return LogitsOf(function, name)

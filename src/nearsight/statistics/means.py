@@ -72,9 +72,7 @@ def accuracy_estimate(correct: ArrayLike, *, chance: float | None = None) -> Est
     return Estimate(float(known.mean()), *accuracy_interval(known), len(known), chance)
 
 
-def ratio_estimate(
-    parts: ArrayLike, wholes: ArrayLike, *, chance: float | None = None, samples: int = 2000, seed: int = 0
-) -> Estimate:
+def ratio_estimate(parts: ArrayLike, wholes: ArrayLike, *, chance: float | None = None) -> Estimate:
     """Return the share of a sum over images that is a part of it, with its 95 % bootstrap interval.
 
     >>> ratio_estimate([1.0, 0.0, 3.0], [1.0, 4.0, 3.0]).value
@@ -88,7 +86,7 @@ def ratio_estimate(
         return Estimate(None, None, None, 0)
     if len(table) < 2:
         return Estimate(float(table[0, 0] / table[0, 1]), None, None, 1, chance)
-    return column_estimate(table, _ratio, chance=chance, samples=samples, seed=seed)
+    return column_estimate(table, _ratio, chance=chance, samples=2000)
 
 
 def column_estimate(

@@ -18,19 +18,22 @@ if TYPE_CHECKING:
 SECTION, FIRST = "section.html.j2", "first.html.j2"
 
 
-def write_diagnosis_page(diagnosis: Diagnosis, path: Path, *, shown: int = ERRORS_SHOWN) -> None:
+def write_diagnosis_page(diagnosis: Diagnosis, path: Path) -> None:
     """Write the page of a diagnosis to a file, whole or not at all.
 
     >>> write_diagnosis_page(diagnosis, Path("report.html"))  # doctest: +SKIP
 
-    The file needs no other files. At most `shown` misclassified images are shown, the costliest; the page counts
-    the others, and the tables of the diagnosis hold them. Raises where `write_text` does.
+    The file needs no other files. Raises where `write_text` does.
     """
-    write_text(path, diagnosis_html(diagnosis, shown=shown))
+    write_text(path, diagnosis_html(diagnosis))
 
 
 def diagnosis_html(diagnosis: Diagnosis, *, shown: int = ERRORS_SHOWN) -> str:
-    """Return the page of a diagnosis as HTML text; `shown` as for `write_diagnosis_page`."""
+    """Return the page of a diagnosis as HTML text.
+
+    At most `shown` misclassified images are shown, the costliest; the page counts the others, and the tables of
+    the diagnosis hold them.
+    """
     drawing = Drawing(diagnosis, shown)
     found = [part for part in diagnosis.asked if part.name in diagnosis]
 
