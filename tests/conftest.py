@@ -1,4 +1,4 @@
-"""Shared fixtures: the real image sets, where NEARSIGHT_DATA has them."""
+"""Shared fixtures: the real image sets where NEARSIGHT_DATA has them, a listener, and figures left empty."""
 
 import os
 from collections.abc import Callable
@@ -46,6 +46,12 @@ class Listener:
 def listener() -> Listener:
     """Return one who watches long work and keeps all that it is told."""
     return Listener()
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave every figure empty, for tests of what stands beside it: drawing takes most of their time."""
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda _figure, _target, **_options: None)
 
 
 # Tests say what is right, not how fast: a busy machine must not fail them. Drawn examples are the same in every run,

@@ -61,6 +61,7 @@ def test_one_object_is_printed_and_kept(printed: Printed, tmp_path: Path) -> Non
     assert {path.suffix for path in out.iterdir()} == {".json", ".md", ".png", ".svg"}
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_table_and_the_paragraph_are_printed(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -74,6 +75,7 @@ def test_a_table_and_the_paragraph_are_printed(
     assert "searching training images: 528/528" in told.err
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_predicted_and_measured_order_stand_side_by_side(
     printed: Printed, compared: Path, tmp_path: Path
 ) -> None:

@@ -52,6 +52,7 @@ def test_the_result_is_that_of_the_maps_left_beside_the_figures(
     assert found["limit"] == max(largest)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_people_are_told_the_cost_first_and_the_logits_after(
     trained: Path, pictures: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -64,6 +65,7 @@ def test_people_are_told_the_cost_first_and_the_logits_after(
     assert f"figures and maps: {tmp_path / 'out'}" in told.out
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_network_without_a_run_needs_only_a_tile(
     pictures: list[Path], printed: Printed, tmp_path: Path
 ) -> None:
@@ -103,6 +105,7 @@ def test_bad_input_is_one_line_and_writes_nothing(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_what_a_prediction_loses_without_each_tile_is_shown_and_kept(
     trained: Path, pictures: list[Path], printed: Printed, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

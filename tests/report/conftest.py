@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 
 from nearsight.evaluation.tile_views import VIEWS
 from nearsight.evaluation.whole_on_tiles import TileAnswers, ViewAnswers
@@ -16,12 +15,6 @@ from nearsight.study.asking_about_tiles import measure_on_tiles
 from nearsight.study.on_tiles import ArmOnTiles
 
 Make = Callable[..., Comparison]
-
-
-@pytest.fixture
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave every figure empty, for tests of what stands beside it: drawing takes most of their time."""
-    monkeypatch.setattr(Figure, "savefig", lambda _figure, _target, **_options: None)
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from nearsight.report import comparison_markdown
 from nearsight.report.on_tiles_text import COLUMNS, TITLE, on_tiles_section
 from nearsight.report.page.comparison_page import comparison_html
@@ -54,6 +56,7 @@ def test_what_was_left_out_is_said(make_comparison: Callable) -> None:
     assert ["Left out of full: it takes no tiles of 8 pixels alone (too small)."] in section
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_where_nothing_was_asked_there_is_no_section(make_comparison: Callable) -> None:
     comparison = make_comparison()
     assert TITLE not in comparison_markdown(comparison, "accuracy.png") + comparison_html(comparison)

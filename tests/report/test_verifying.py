@@ -78,6 +78,7 @@ def test_a_flipped_bit_in_any_file_is_found_there_and_nowhere_else(name: str, co
     assert json.dumps(found.to_json())
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_whole_file_of_another_result_is_found(copied: Path, tmp_path: Path) -> None:
     other = EvidenceMap(torch.zeros(2, 1, 2), TileGrid(4, 8, 4, 4), ("cat", "dog"))
     Heatmaps((Heatmap("owl", torch.zeros(3, 4, 8, dtype=torch.uint8), other),)).save(tmp_path / "other")
