@@ -180,13 +180,13 @@ class ReadyModel:
         """Return the embeddings of a batch in the model's input form, (B, features)."""
         return embed(self.model, batch)
 
-    def together(self, shape: tuple[int, int, int], share: float = BATCH_SHARE) -> int:
+    def together(self, shape: tuple[int, ...], share: float = BATCH_SHARE) -> int:
         """Return how many inputs of a shape (C, H, W) go through the model at once within a share of the memory."""
         fitting, probed = self._footprints.fitting(self.logits, self.example(shape), self._room(share))
         self.probes += probed
         return fitting
 
-    def check_fits(self, shape: tuple[int, int, int]) -> None:
+    def check_fits(self, shape: tuple[int, ...]) -> None:
         """Raise `InputError`, before it is run, if one pass over a shape (C, H, W) exceeds the memory.
 
         The memory is estimated in proportion to that of smaller inputs. For a model whose inside PyTorch does not

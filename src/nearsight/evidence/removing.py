@@ -116,8 +116,8 @@ class Removing:
                 yield self._group(held, last)
                 held = []
             if not held:
-                self.ready.check_fits(_chw(image))
-                batch = self.ready.together(_chw(image), FULL_PASS_SHARE)
+                self.ready.check_fits(image.shape)
+                batch = self.ready.together(image.shape, FULL_PASS_SHARE)
                 fitting = int(self.ready.memory * STACK_SHARE) // (2 * image.numel() * image.itemsize)
                 most = max(1, min(fitting, _BATCHES * batch // len(pair.grid)))
             held.append((image, fills))
@@ -274,7 +274,7 @@ def plain_logits(ready: ReadyModel, removable: Removable, numbers: Sequence[int]
 
     Changed images are made batch by batch.
     """
-    shape = _chw(removable.images[0])
+    shape = removable.images[0].shape
     size = min(len(numbers), ready.together(shape, FULL_PASS_SHARE))
     batch = torch.empty(
         (size, *shape),
@@ -331,8 +331,3 @@ def seen_whole(grid: TileGrid, preprocessing: Preprocessing | None, size: torch.
     assert preprocessing is not None
     top, left = preprocessing.cut_corner(grid.height, grid.width)
     return Box(top, left, top + height, left + width)
-
-
-def _chw(image: Tensor) -> tuple[int, int, int]:
-    channels, height, width = image.shape
-    return channels, height, width

@@ -247,7 +247,7 @@ class TiledModel(Shown):
         """
         self._ready.refresh()
         self._ready.settle(image)
-        return self._ready.together(_chw(image.shape), FULL_PASS_SHARE)
+        return self._ready.together(image.shape, FULL_PASS_SHARE)
 
     def resize(self, image: Tensor) -> Tensor:
         """Resize a decoded image, uint8 (3, H, W), to the size at which it is evaluated; others stay as they are.
@@ -379,7 +379,7 @@ class TiledModel(Shown):
         _require_image("image", image)
         self._ready.refresh()
         self._ready.settle(image)
-        self._ready.check_fits(_chw(image.shape))
+        self._ready.check_fits(image.shape)
 
     @checked
     def embed(self, tiles: Iterable[Tensor]) -> Tensor:
@@ -427,11 +427,11 @@ class TiledModel(Shown):
         seen = [self._ready.whole(image) for image in images]
         for number, image in enumerate(seen):
             self._ready.settle(image)
-            self._ready.check_fits(_chw(image.shape))
+            self._ready.check_fits(image.shape)
             by_size[image.shape, image.dtype].append(number)
         rows: dict[int, Tensor] = {}
         for (shape, _), numbers in by_size.items():
-            most = self._ready.together(_chw(shape), FULL_PASS_SHARE) if len(numbers) > 1 else 1
+            most = self._ready.together(shape, FULL_PASS_SHARE) if len(numbers) > 1 else 1
             for start in range(0, len(numbers), most):
                 some = numbers[start : start + most]
                 batch = torch.stack([seen[number] for number in some])
@@ -447,7 +447,7 @@ class TiledModel(Shown):
             return torch.empty(0, 0)
         first = _require_image("tiles", first)
         self._ready.settle(first)
-        size = self._ready.together(_chw(first.shape))
+        size = self._ready.together(first.shape)
         held = [first]
         for given in stream:
             tile = _require_image("tiles", given)
@@ -501,11 +501,6 @@ def _require_image(name: str, image: Tensor) -> Tensor:
     if image.ndim != 3:
         raise InputError(f"`{name}` takes images (channels, height, width), got one of {tuple(image.shape)}")
     return image
-
-
-def _chw(shape: torch.Size) -> tuple[int, int, int]:
-    channels, height, width = shape
-    return channels, height, width
 
 
 def _too_large(batch: Tensor, error: Exception) -> InputError:
