@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nearsight.data.coco import read_coco
-from nearsight.data.shapes import Annotated, Annotations, path_within
+from nearsight.data.shapes import Annotated, Annotations
+from nearsight.data.tree import path_within
 from nearsight.data.voc import read_voc
 from nearsight.data.yolo import read_yolo
 from nearsight.errors import InputError

@@ -15,8 +15,8 @@ from nearsight.data.shapes import (
     Shape,
     Shapes,
     packed_runs,
-    path_within,
 )
+from nearsight.data.tree import path_within
 from nearsight.errors import InputError, shortened
 from nearsight.read import belonging_together, read_json
 

@@ -86,7 +86,7 @@ def _unwrapped(folder: Folder, root: Folder, notes: list[str], split: str | None
             break
         place = only
     if place is not folder:
-        notes.append(f"looked through the directory {_within(place, root)}, which alone holds the images")
+        notes.append(f"looked through the directory {place.within(root)}, which alone holds the images")
     return place
 
 
@@ -100,7 +100,7 @@ def _of_pictures(folder: Folder, root: Folder, notes: list[str]) -> tuple[Folder
         return folder.filled
     left = [each for each in folder.filled if each.name.casefold() in ANNOTATION_DIRECTORIES]
     notes.append(
-        f"no classes, as they lie beside images: {listed([_within(each, root) for each in left])}; where these say "
+        f"no classes, as they lie beside images: {listed([each.within(root) for each in left])}; where these say "
         f"where the objects are, and it is not found, give `regions={str(left[0].path)!r}`"
     )
     return tuple(each for each in folder.filled if each not in left)
@@ -198,7 +198,7 @@ def _require_classes(
     uncertain = [folder for folder in spoken if folder not in sure and folder.filled]
     if len(splits) > 1 or compound or uncertain or (mixed and not all(folder.filled for folder in spoken)):
         raise InputError(
-            f"{_within(place, root) if place is not root else root.path} holds directories named after splits "
+            f"{place.within(root) if place is not root else root.path} holds directories named after splits "
             f"({listed([folder.name for folder in spoken])}) beside others "
             f"({listed([folder.name for folder in others if folder not in spoken]) or 'none'}), and would make "
             f"classes of them; {_WAY_OUT}"
@@ -262,7 +262,7 @@ def _division(name: str, place: Folder, notes: list[str], root: Folder) -> Divis
     if deeper:
         notes.append(
             f"{name}: classes are the directories {listed([folder.name for folder in place.filled])}; {len(deeper)} "
-            f"{'directory' if len(deeper) == 1 else 'directories'} in them, such as {_within(deeper[0], root)}, "
+            f"{'directory' if len(deeper) == 1 else 'directories'} in them, such as {deeper[0].within(root)}, "
             f"{'is' if len(deeper) == 1 else 'are'} read as part of their class"
         )
     classes = tuple((folder.name, folder) for folder in place.filled)
@@ -291,8 +291,3 @@ def _without_strange_labels(found: Sequence[Division], notes: list[str]) -> list
 def _canonical(name: str) -> str | None:
     found = split_in(name)
     return None if found is None else found.split
-
-
-def _within(folder: Folder, root: Folder) -> str:
-    path = folder.path
-    return str(path.relative_to(root.path)) if path.is_relative_to(root.path) else str(path)

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -204,12 +203,3 @@ class Annotations:
         """The names of all objects."""
         objects = (shape for each in self.images for shape in each.shapes.objects)
         return {shape.name for shape in objects if shape.name is not None}
-
-
-def path_within(file: Path, root: Path) -> str:
-    """Return a file's path relative to a directory, or unchanged if it is elsewhere.
-
-    >>> path_within(Path("set/labels/1.txt"), Path("set"))
-    'labels/1.txt'
-    """
-    return file.relative_to(root).as_posix() if file.is_relative_to(root) else file.as_posix()

@@ -69,7 +69,6 @@ _SIGNATURES = (
 )
 # A directory to which links lead repeatedly is entered this often; otherwise, links in each of many directories
 # to the next would make an endless walk.
-# would otherwise make a walk without end.
 _MOST_WAYS = 16
 _DEEPEST = 100
 
@@ -96,6 +95,10 @@ class Folder:
     def name(self) -> str:
         """The directory's own name."""
         return self.path.name
+
+    def within(self, root: "Folder") -> str:
+        """Return its path as seen from `root`."""
+        return path_within(self.path, root.path)
 
     @cached_property
     def count(self) -> int:
@@ -166,14 +169,19 @@ def told_left(root: Folder, folders: Sequence[Folder], used: Container[str] = ()
         return []
     told = []
     for kind, count in sorted(kinds.items()):
-        where = f" ({_within(firsts[kind], root.path)})" if "link" in kind or "deep" in kind else ""
+        where = f" ({path_within(firsts[kind], root.path)})" if "link" in kind or "deep" in kind else ""
         several = "s" if count > 1 and kind.endswith("link") else ""
         told.append(f"{count:,} {kind}{several}{where}")
     return [f"not images, and skipped: {', '.join(told)}"]
 
 
-def _within(path: Path, root: Path) -> str:
-    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+def path_within(file: Path, root: Path) -> str:
+    """Return a file's path relative to a directory, or unchanged if it is elsewhere.
+
+    >>> path_within(Path("set/labels/1.txt"), Path("set"))
+    'labels/1.txt'
+    """
+    return file.relative_to(root).as_posix() if file.is_relative_to(root) else file.as_posix()
 
 
 def _listed(path: Path) -> list[os.DirEntry[str]]:

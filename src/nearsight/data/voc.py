@@ -6,7 +6,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from nearsight.data.faults import one_line
-from nearsight.data.shapes import LARGEST_SIDE, Annotated, Annotations, Shape, Shapes, path_within
+from nearsight.data.shapes import LARGEST_SIDE, Annotated, Annotations, Shape, Shapes
+from nearsight.data.tree import path_within
 from nearsight.errors import InputError
 from nearsight.read import read_bytes
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nearsight.data.boxes import BoxForm, edges
-from nearsight.data.shapes import Annotated, Annotations, Shape, Shapes, path_within
+from nearsight.data.shapes import Annotated, Annotations, Shape, Shapes
+from nearsight.data.tree import path_within
 from nearsight.errors import InputError, shortened
 from nearsight.read import read_text
 
