@@ -104,7 +104,7 @@ def told_of(*verdicts: Any) -> Any:
     return Found(verdicts=SimpleNamespace(verdicts=verdicts))
 
 
-def told(words: str, images: Sequence[int], class_number: int = 0) -> Any:
+def told(words: str, images: Sequence[int], class_number: int = 0, alike: Sequence[int] = ()) -> Any:
     none = absent("")
     return SimpleNamespace(
         class_number=class_number,
@@ -112,10 +112,23 @@ def told(words: str, images: Sequence[int], class_number: int = 0) -> Any:
         attribute="overlay",
         told=words,
         images=tuple(images),
+        alike=tuple(alike),
         share=none,
         accuracy_with=none,
         accuracy_without=none,
     )
+
+
+def test_a_verdict_is_told_apart_by_the_images_that_its_rule_finds(
+    painted: Callable[..., ImageSet], mark: Callable[..., Shortcut]
+) -> None:
+    test = painted(each=10, share=0.5)
+    first = mark(test)
+    images = (0, 1, 2, *range(5, 10))
+    [row] = found_again(told_of(told("another", images, alike=images[3:])), test, [first])
+    assert (row.repaired, row.shortcut) == (True, 0)
+    [row] = found_again(told_of(told("another", images)), test, [first])
+    assert (row.repaired, row.shortcut) == (False, None)
 
 
 def test_verdicts_of_one_class_and_kind_are_told_apart_by_their_images(

@@ -173,6 +173,8 @@ def found_again(
     for one in () if told is None else told.verdicts:
         has = np.zeros(diagnosis.images, dtype=np.bool_)
         has[list(one.images)] = True
+        # A shortcut is in the images that its rule finds.
+        has[list(one.alike)] = False
         mine = test.labels == one.class_number
         overlaps = {
             place: jaccard(each.in_test & mine, has)
