@@ -374,13 +374,6 @@ def _mapped(name: str, place: Path) -> None:
     match_classes(_digits(), ("cat", "dog", "owl"), place / name)
 
 
-def _old(kind: Any) -> Callable[[Path], None]:
-    def load(place: Path) -> None:
-        repr(kind.load(place))
-
-    return load
-
-
 _OLDER: tuple[tuple[str, tuple[str, ...], Callable[[Path], None]], ...] = (
     ("schema-1/run", _RUN[:5], _open_run),
     ("schema-1/comparison", ("comparison.json",), _comparison),

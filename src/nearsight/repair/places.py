@@ -14,6 +14,7 @@ from nearsight.diagnosis.overlap import object_shares
 from nearsight.diagnosis.reasons.atlas import ClassReasons
 from nearsight.diagnosis.reasons.reason import Reason
 from nearsight.diagnosis.relative import relative
+from nearsight.evaluation.tile_views import cut_alone
 from nearsight.evidence import TiledModel
 from nearsight.repair.shortcut import TilesIn
 from nearsight.tiles import TileGrid
@@ -105,7 +106,7 @@ class _Like:
             maps = list(bound.maps(pictures))
             spoken = [(relative(one.logits)[self.class_number] > 0).numpy() for one in maps]
             tiles = [
-                _cut(picture, one.grid.tops[row], one.grid.lefts[column], one.grid.tile)
+                cut_alone(picture, one.grid.tops[row], one.grid.lefts[column], one.grid.tile)
                 for picture, one, found in zip(pictures, maps, spoken, strict=True)
                 for row, column in np.argwhere(found).tolist()
             ]
@@ -134,15 +135,11 @@ def _axes(embeddings: NDArray[np.float64]) -> "Pipeline":
 def _embeddings(bound: TiledModel, images: ImageSet, reason: Reason) -> NDArray[np.float64]:
     tile = bound.require_tile()
     cut = (
-        _cut(bound.resize(images.image(i)), top, left, tile)
+        cut_alone(bound.resize(images.image(i)), top, left, tile)
         for i, (top, left) in zip(reason.images, reason.corners, strict=True)
     )
     found: NDArray[np.float64] = bound.embed(cut).double().numpy()
     return found
-
-
-def _cut(picture: Tensor, top: int, left: int, tile: int) -> Tensor:
-    return picture[:, top : top + tile, left : left + tile]
 
 
 def _grid(bound: TiledModel, images: ImageSet, i: int) -> TileGrid:
