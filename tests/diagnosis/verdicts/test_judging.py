@@ -150,6 +150,19 @@ def test_what_else_of_the_class_does_as_much_is_told_beside_it_and_proves_nothin
     assert with_other.change.chance == alone.change.value == 1
 
 
+def test_images_with_one_shortcut_are_not_alike_those_with_another() -> None:
+    images, marked = world((0.6, 0, 0))
+    first = marked & (np.arange(len(marked)) % 2 == 0)
+    given = examined(reads_the_mark, images)
+    [alone] = judge(given, [candidate(first)])
+    assert alone.word == SHORTCUT
+    assert alone.alike is not None
+    assert alone.alike[marked & ~first].any()
+    both = judge(given, [candidate(first), candidate(marked & ~first)])
+    assert [one.word for one in both] == [SHORTCUT, SHORTCUT]
+    assert not any(one.alike is None or one.alike.any() for one in both)
+
+
 def test_a_mark_that_the_network_ignores_is_no_shortcut() -> None:
     assert judged(reads_the_shade, (0.5, 0, 0)) == ()
 

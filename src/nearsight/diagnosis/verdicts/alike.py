@@ -19,15 +19,16 @@ CLASSES = 32
 APART, MOSTLY, SIGNIFICANT = 2.5, 1 / 3, 1e-3
 
 
-def alike(examined: Examined, candidate: Candidate) -> Mask:
+def alike(examined: Examined, candidate: Candidate, explained: Mask | None = None) -> Mask:
     """Return which images that seem to lack a candidate the classifier takes for its class like those with it.
 
     How something looks differs from image to image, so that a threshold misses some that have it. The classifier,
     which goes by it, knows them. Its scores tell the images of the class that have the candidate from those that
     seem not to (linear discriminant analysis, each image judged without itself). If what it says of them falls into
     two groups, and a third of the upper one is known to have the candidate, the rest of that group is alike. No image
-    is if nothing shows in pictures, if images are read in parts, or if the classifier was not asked about those
-    that choose. As these images are found by their scores, no accuracy is measured on them. Returns bool (n,).
+    is if nothing shows in pictures, if images are read in parts, or if the classifier was not asked about those that
+    choose. Nor is one of those `explained`, bool (n,), which have another shortcut. As the scores choose these
+    images, no accuracy is measured on them. Returns bool (n,).
     """
     found = np.zeros(len(candidate.has), dtype=np.bool_)
     mine = examined.labels == candidate.class_number
@@ -40,7 +41,7 @@ def alike(examined: Examined, candidate: Candidate) -> Mask:
         return found
     scores = examined.decision.scores_of(places.tolist(), examined.images.image)
     found[places] = upper_group(scores, has, seed=examined.seed) & ~has
-    return found
+    return found if explained is None else found & ~explained
 
 
 def upper_group(scores: Values, has: Mask, *, seed: int = 0) -> Mask:

@@ -111,7 +111,8 @@ def judge(
         place for place in chosen if judged[place].word == SUSPECT and rule.may_be_learned(found[place])
     ]
     for done, place in enumerate(unproven, start=1):
-        taught = with_learned_edit(examined, completed(examined, found[place].candidate))
+        candidate = found[place].candidate
+        taught = with_learned_edit(examined, completed(examined, candidate, _explained(judged, candidate)))
         by_it = None if taught is None else learned(examined, taught)
         if taught is not None and by_it is not None:
             proofs[place] += (by_it,)
@@ -121,15 +122,32 @@ def judge(
         examined.progress.count("learning from the images of suspects", done, len(unproven))
     if edits:
         judged = _judged(found, proofs, edits, rule)
-    merged = _merged(examined, [one for one in judged if one.word != NOTHING])
+    merged = list(_merged(examined, [one for one in judged if one.word != NOTHING]))
     # Without a proof there is no reason to think that the classifier goes by it.
-    kept = [replace(one, alike=alike(examined, one.candidate)) if one.proven_by else one for one in merged]
+    kept = [
+        replace(one, alike=alike(examined, one.candidate, _explained(merged, one.candidate)))
+        if one.proven_by
+        else one
+        for one in merged
+    ]
     return tuple(sorted(kept, key=lambda one: (one.word != SHORTCUT, -one.weight)))
 
 
-def completed(examined: Examined, candidate: Candidate) -> Candidate:
-    """Return a candidate that the images also have which the classifier takes for its class in the same way."""
-    return replace(candidate, has=candidate.has | alike(examined, candidate))
+def completed(
+    examined: Examined, candidate: Candidate, explained: NDArray[np.bool_] | None = None
+) -> Candidate:
+    """Return a candidate that the images also have which are `alike`."""
+    return replace(candidate, has=candidate.has | alike(examined, candidate, explained))
+
+
+def _explained(judged: Sequence[Judged], candidate: Candidate) -> NDArray[np.bool_]:
+    """Return which images have another shortcut of a candidate's class, bool (n,)."""
+    found = np.zeros(len(candidate.has), dtype=np.bool_)
+    for one in judged:
+        other = one.candidate
+        if one.word == SHORTCUT and other is not candidate and other.class_number == candidate.class_number:
+            found |= other.has
+    return found
 
 
 def _judged(
