@@ -129,7 +129,7 @@ def test_what_another_one_looks_like_is_left_unless_it_is_named() -> None:
     assert said.startswith(
         "deer:2 is left as it is: 16 of the 18 images of the class with a cast of 0.3 have "
     )
-    assert said.endswith("name both: `verdicts` takes 'deer:1', 'deer:2'")
+    assert said.endswith("to remove both, name them: deer:1 and deer:2")
     assert names(found, ["deer:1", "deer:2"]) == ["deer:1", "deer:2"]
 
 

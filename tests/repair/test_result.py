@@ -136,6 +136,11 @@ def test_losses_are_those_of_the_whole_interval() -> None:
         "1 of 8 classes lost accuracy, by the whole interval: ladder −10.0 points (−18.0 to −2.0)"
         in found.sentences()
     )
+    less = replace(found.by_class[5], name=found.classes[3], class_number=3)
+    [said] = [one for one in replace(found, by_class=(less,)).sentences() if "lost accuracy" in one]
+    assert said.endswith(
+        f"; images of {found.classes[3]} with what was removed may have been right because of that alone"
+    )
     assert (
         "no class is proven to have lost accuracy" in replace(found, by_class=found.by_class[:2]).sentences()
     )

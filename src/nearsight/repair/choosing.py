@@ -116,8 +116,8 @@ def left_alone(diagnosis: Diagnosis, verdicts: str | Sequence[str] = ALL_VERDICT
     )
     echoing = (
         f"{one.name(classes)} is left as it is: {both} of the {len(one.verdict.images)} images of the class "
-        f"with {one.words} have {other.words} as well, so it may be no more than what that looks like; if the new "
-        f"run still uses it, name both: `verdicts` takes '{other.name(classes)}', '{one.name(classes)}'"
+        f"with {one.words} have {other.words} as well, so it may be no more than what that looks like; to remove "
+        f"both, name them: {other.name(classes)} and {one.name(classes)}"
         for one, other, both in _echoes(diagnosis)
         if one.verdict is not None
     )

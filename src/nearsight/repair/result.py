@@ -303,10 +303,16 @@ class Repair(Shown):
         if not self.lost:
             return "no class is proven to have lost accuracy"
         told = ", ".join(f"{row.name} {written_change(row.change)}" for row in self.lost)
-        return (
+        said = (
             f"{len(self.lost)} of {counted(len(self.classes), 'class', 'classes')} lost accuracy, by the whole "
             f"interval: {told}"
         )
+        repaired = {one.class_number for one in self.shortcuts}
+        own = [row.name for row in self.lost if row.class_number in repaired]
+        if not own:
+            return said
+        names = " and ".join(own)
+        return f"{said}; images of {names} with what was removed may have been right because of that alone"
 
     def _cost(self) -> str:
         told = f"it took {counted(self.cost.steps, 'step')} and {duration(self.cost.seconds)} of training"
