@@ -131,3 +131,18 @@ def test_what_only_a_learned_edit_proves_is_said_to_have_no_name_and_its_picture
         assert f"taken for {one.classes[1]}" in page
         assert one["verdicts"].verdicts == found["verdicts"].verdicts
         assert one.table("verdicts")["proven_by"].tolist() == [LEARNED]
+
+
+def test_images_alike_are_shown_and_kept(with_verdicts: Callable, parse: Callable, tmp_path: Path) -> None:
+    found = with_verdicts(replace(verdict("shortcut"), images=(1, 3, 5, 7), alike=(3, 5)))
+    found.save(tmp_path / "found")
+    for one in (found, Diagnosis.load(tmp_path / "found")):
+        page = parse(diagnosis_html(one))
+        assert "2 more images of the class are taken for it in the same way." in page.text.replace(
+            "\xa0", " "
+        )
+        shown = [
+            given["aria-label"] for given in page.all("svg") if "may have" in given.get("aria-label", "")
+        ]
+        assert shown == [f"{one.classes[0]} that may have it"] * 2
+        assert one.table("verdicts")["alike"].tolist()[0].tolist() == [3, 5]

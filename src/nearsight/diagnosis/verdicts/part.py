@@ -337,7 +337,7 @@ def _whole(share: Estimate) -> str:
 
 def _pictures(found: Verdicts, _about: Findings) -> Iterator[Picture]:
     for one in found.shown:
-        for index in (*one.examples, *one.beside):
+        for index in (*one.examples, *one.beside, *one.alike[:EXAMPLES]):
             yield Picture(index, EXAMPLE_SIDE)
 
 
