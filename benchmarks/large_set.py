@@ -26,7 +26,7 @@ ALONE = ("--workers", "0", "--device", "cpu")
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of this benchmark to a parser."""
-    parser.add_argument("--images", type=int, default=2000, help="photographs to train on, and to evaluate")
+    parser.add_argument("--images", type=int, default=200, help="photographs to train on, and to evaluate")
     parser.add_argument("--out", type=Path, help="directory to keep the set in (default: a temporary one)")
     parser.add_argument("--results", type=Path, default=RESULTS, help="JSON file of the results")
 

@@ -13,6 +13,7 @@ import nearsight
 from nearsight.cli.main import main
 from nearsight.diagnosis.diagnosing import diagnose
 from nearsight.errors import InputError
+from nearsight.evidence import TiledModel
 from nearsight.settings import Machine
 from nearsight.verbs import _repair
 
@@ -135,6 +136,18 @@ def test_an_interrupted_repair_leaves_the_page_of_what_it_found(
     with pytest.raises(KeyboardInterrupt):
         nearsight.repair(trained, out=out, machine=Machine(device="cpu"), progress=False)
     assert (out / "diagnosis" / "report.html").is_file()
+
+
+def test_the_tiles_are_those_of_the_diagnosis_that_is_given(
+    asked: dict[str, Any], trained: Path, tmp_path: Path
+) -> None:
+    # A network of whole images has no tile of its own, so one would have to be given again.
+    bound = TiledModel(nearsight.Run.open(trained).classifier(), tile=3)
+    some = nearsight.load("digits", progress=False)["train"].select(np.arange(8))
+    found = diagnose(bound, some, parts=["locality"], faithfulness=0)
+    cpu = Machine(device="cpu")
+    nearsight.repair(trained, diagnosis=found, out=tmp_path / "out", machine=cpu, progress=False)
+    assert asked["bound"].tile == 3
 
 
 def test_what_is_no_run_is_refused(refused: Refused, tmp_path: Path) -> None:

@@ -10,7 +10,9 @@ from datasets import Dataset
 from PIL import Image
 
 import nearsight
+from nearsight.data import MemoryImages
 from nearsight.data.decode import allowed_pixels, decode_image
+from nearsight.data.decode_memory import VARIABLE
 from nearsight.data.encoded_files import EncodedFiles
 from nearsight.data.stored import as_stored
 from nearsight.errors import InputError
@@ -99,6 +101,20 @@ def test_an_image_of_another_size_is_not_what_the_file_held(tmp_path) -> None:
     images = _set(tmp_path, lambda picture, file: picture.save(file, "JPEG"))
     smaller = images.image(0)[:, :16, :16]
     assert torch.equal(as_stored(images, 0, smaller), smaller)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
+def test_an_image_that_was_reduced_is_not_what_the_file_held_however_large_that_is(
+    tmp_path, monkeypatch, kind
+) -> None:
+    images = _set(tmp_path, lambda picture, file: picture.save(file, kind))
+    smaller = images.image(0)[:, ::4, ::4]
+    reduced = replace(
+        images, images=MemoryImages(smaller.expand(len(images), -1, -1, -1), ("a",) * len(images))
+    )
+    # No image of the files' size may be decoded.
+    monkeypatch.setenv(VARIABLE, "1k")
+    assert torch.equal(as_stored(reduced, 0, smaller), smaller)
 
 
 def test_a_file_that_is_gone_is_named(tmp_path) -> None:

@@ -1,5 +1,6 @@
 """What to do next, the last line of a command: right for what was just made, with its cost."""
 
+import math
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +17,10 @@ _SAYS_FIRST = "says how long it takes before it begins"
 
 
 def after_training(
-    run: Path, evaluated: Mapping[str, Any], diagnosis: Callable[[], float | None] = lambda: None
+    run: Path,
+    evaluated: Mapping[str, Any],
+    diagnosis: Callable[[], float | None] = lambda: None,
+    tile: int | None = None,
 ) -> str:
     """Say what follows a trained run: a finer evaluation if that takes at most a minute, otherwise a diagnosis.
 
@@ -24,12 +28,15 @@ def after_training(
     'next: nearsight evaluate runs/a --stride 1 (more tiles: about 0:48)'
     >>> after_training(Path("runs/a"), {"tile": 56, "stride": 14, "seconds": 165.0}, lambda: 905.0)
     'next: nearsight diagnose runs/a (what it relies on, and where it errs: about 15:05)'
+    >>> after_training(Path("runs/a"), {"seconds": 3.0}, lambda: 65.0, tile=24)
+    'next: nearsight diagnose runs/a --tile 24 (what it relies on, and where it errs: about 1:05)'
     >>> after_training(Path("runs/a"), {})
     'next: nearsight report runs/a (its page: some seconds)'
 
     `evaluated` is what result.json says about the evaluation that was just done, empty if there was none. Its
     seconds say how long another takes: as many times longer as there are more tiles. `diagnosis` measures how many
-    seconds a diagnosis takes; it is called only if that is suggested.
+    seconds a diagnosis takes; it is called only if that is suggested. `tile` is the side of the tiles that it is to
+    look at, for a network of whole images, which has none.
     """
     spent = evaluated.get("seconds")
     if spent is None:
@@ -39,12 +46,20 @@ def after_training(
         seconds = diagnosis()
         this = "this evaluation" if spent < 1 else f"the {duration(spent)} of this evaluation"
         cost = f"longer than {this}" if seconds is None else _about(seconds)
-        return (
-            f"next: nearsight diagnose {shlex.quote(str(run))} (what it relies on, and where it errs: {cost})"
-        )
+        asked = shlex.quote(str(run)) + ("" if tile is None else f" --tile {tile}")
+        return f"next: nearsight diagnose {asked} (what it relies on, and where it errs: {cost})"
     stride, seconds = finer
     asked = f"{shlex.quote(str(run))} --stride {stride}"
     return f"next: nearsight evaluate {asked} (more tiles: about {duration(seconds)})"
+
+
+def tile_within(pixels: int) -> int:
+    """Return the side of tiles with which to look at whole images of so many pixels: about a quarter of their side.
+
+    >>> tile_within(96 * 96), tile_within(224 * 224), tile_within(28 * 28)
+    (24, 56, 8)
+    """
+    return max(8, round(math.sqrt(pixels) / 16) * 4)
 
 
 def finer_stride(stride: int | None, seconds: float | None) -> tuple[int, float] | None:

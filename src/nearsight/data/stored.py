@@ -6,7 +6,8 @@ import numpy as np
 from PIL import ExifTags, Image, JpegImagePlugin
 from torch import Tensor
 
-from nearsight.data.decode import allowed_pixels, decode_image, named_faults, opened
+from nearsight.data.decode import allowed_pixels, decode_image, named_faults
+from nearsight.data.encoded import encoded, open_image
 from nearsight.data.exif import read_exif
 from nearsight.data.image_set import ImageSet, image_file
 
@@ -36,10 +37,11 @@ def as_stored(images: ImageSet, i: int, pixels: Tensor) -> Tensor:
 
     If the image comes from a JPEG, they are compressed by the tables of that file, and turned as it is. Otherwise a
     network can tell edited images from those that were saved with a shortcut in them, which were compressed after
-    it. What does not come from a JPEG, or no longer has the size of image i, is returned as it is. Raises
-    `InputError`, which names the file, if it can no longer be read.
+    it. What does not come from a JPEG, or has another size than its file, as images that are too large to be held
+    have once they are reduced, is returned as it is. Raises `InputError`, which names the file, if it can no longer
+    be read.
     """
-    if images.files is None or list(pixels.shape[1:]) != images.sizes[i].tolist():
+    if images.files is None:
         return pixels
     # An image that was read once may be read again, whatever is allowed to others.
     with allowed_pixels(pixels[0].numel()):
@@ -48,8 +50,10 @@ def as_stored(images: ImageSet, i: int, pixels: Tensor) -> Tensor:
 
 
 def _compressed_like(file: bytes | str, pixels: Tensor, name: str) -> Tensor:
-    with named_faults(file, name), opened(file) as image:
-        if not isinstance(image, JpegImagePlugin.JpegImageFile) or image.mode not in _MODES:
+    # Its header is read, whatever its size.
+    with named_faults(file, name), encoded(file) as stream, open_image(stream) as image:
+        whole = sorted(image.size) == sorted(pixels.shape[1:])
+        if not whole or not isinstance(image, JpegImagePlugin.JpegImageFile) or image.mode not in _MODES:
             return pixels
         tables, sampling = image.quantization, JpegImagePlugin.get_sampling(image)
         as_rgb, orientation = _keeps_rgb(image), read_exif(image).orientation

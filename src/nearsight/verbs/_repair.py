@@ -83,7 +83,9 @@ def repair(
     reading = Reading(**options)
     place = Path(out) if out is not None else default_repair(opened.directory.resolve())
     with watched(progress) as channel, allowed_pixels(reading.max_pixels), writing(place, channel):
-        bound = Binding(tile, stride, grid, memory, machine, network=network).bind(opened)
+        # A network of whole images was looked at with tiles of the diagnosis's side.
+        side = tile if tile is not None or chosen_by is None else chosen_by.tile
+        bound = Binding(side, stride, grid, memory, machine, network=network).bind(opened)
         found = find_images(
             opened, data, "train", classes=bound.classes, reading=as_trained(reading, bound), progress=channel
         )
