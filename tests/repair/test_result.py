@@ -25,6 +25,56 @@ def test_the_conclusion_says_what_was_won_of_what_and_at_what_cost() -> None:
     )
 
 
+def one_shortcut(without: Estimate, overall: Estimate | None = None) -> Repair:
+    """A repair of one shortcut whose images without it changed so, and all images, if that is given."""
+    found = make_repair()
+    groups = tuple(replace(row, change=without) if row.having is False else row for row in found.groups)
+    every = found.overall if overall is None else replace(found.overall, change=overall)
+    return replace(found, shortcuts=found.shortcuts[:1], groups=groups[:2], overall=every)
+
+
+def test_what_is_sure_comes_before_what_too_few_images_cannot_say() -> None:
+    unsure, loss = Estimate(0.18, -0.09, 0.42, 11), Estimate(-0.15, -0.22, -0.08, 100)
+    conclusion, *further = one_shortcut(unsure, loss).sentences()
+    ahead, moved, overall, won = conclusion.split("; ")
+    assert ahead.startswith(
+        "unedited images of bird with a green tint of bird are right more often than those"
+    )
+    assert moved.startswith("added to 200 images of other classes, by the edit that the repair used")
+    assert overall.startswith("of all test images")
+    assert "proves no change" not in ahead + moved + overall
+    assert won.endswith("which proves no change: +18.0 points (−9.0 to 42.0)")
+    assert not {ahead, moved} & set(further)
+    few = one_shortcut(unsure)
+    few = replace(few, groups=tuple(replace(row, images=LEAST - 1) for row in few.groups))
+    moved, won, overall = few.sentences()[0].split("; ")
+    assert moved.startswith("added to")
+    assert won.startswith("only 9 test images of bird are without it")
+    assert "proves no change" in overall
+
+
+def test_a_shortcut_that_is_not_proven_to_do_less_does_not_lead() -> None:
+    found = one_shortcut(Estimate(0.18, -0.09, 0.42, 11))
+    same = tuple(replace(row, change=Estimate(-0.02, -0.05, 0.01, 200)) for row in found.moved)
+    groups = tuple(replace(row, after=row.before) for row in found.groups)
+    found = replace(found, moved=same, groups=groups)
+    assert found.sentences()[0].startswith("of bird without it")
+    assert any(line.startswith("unedited images") for line in found.sentences()[1:])
+    assert any(line.startswith("added to 200 images") for line in found.sentences()[1:])
+
+
+def test_of_several_shortcuts_those_that_move_fewer_images_are_counted_if_no_gain_is_proven() -> None:
+    found = make_repair()
+    unsure = tuple(replace(row, change=Estimate(0.02, -0.01, 0.05, 32)) for row in found.groups)
+    first, second, _ = replace(found, groups=unsure).sentences()[0].split("; ")
+    assert first == (
+        "added to images of other classes, by the edit that the repair used, 1 of 2 shortcuts moves fewer of them "
+        "than before"
+    )
+    assert second.endswith("for 0 of 2 shortcuts")
+    assert replace(found, groups=unsure, moved=()).sentences()[0].startswith(second)
+
+
 def test_of_several_shortcuts_the_conclusion_counts_those_that_were_won_back() -> None:
     conclusion, worst, first, second, *_ = make_repair().sentences()
     assert worst.endswith("; it is still the worst")

@@ -189,33 +189,49 @@ class Repair(Shown):
         'it took 84 steps and 0:31 of training, 61 % of the operations of the run before'
         """
         each = [self._won_back(number) for number in range(len(self.shortcuts))]
+        concluded = self._concluded(each)
         return (
-            self._conclusion(each),
+            "; ".join(concluded),
             *((*self._worst(), *each) if len(each) > 1 else ()),
             *self.left,
-            *self._put_on(),
-            *self._ahead(),
+            *(told for told, _ in (*self._put_on(), *self._ahead()) if told not in concluded),
             *self._found_again(),
             self._elsewhere(),
             self._cost(),
         )
 
-    def _conclusion(self, each: Sequence[str]) -> str:
+    def _concluded(self, each: Sequence[str]) -> list[str]:
+        """Say first what is proven; if no gain is, what is proven of the shortcuts themselves as well."""
+        changes = [self.of_shortcut(number, False) for number in range(len(each))]
+        signs = [0 if one is None or one.images < LEAST else _sign(one.change) for one in changes]
         won = each[0]
         if len(each) > 1:
-            changes = [self.of_shortcut(number, False) for number in range(len(each))]
-            rises = sum(one is not None and one.images >= LEAST and _sign(one.change) > 0 for one in changes)
             won = (
-                f"more images without the shortcut are right than before for {rises} of "
+                f"more images without the shortcut are right than before for {signs.count(1)} of "
                 f"{counted(len(each), 'shortcut')}"
             )
         before, after = whole_per_cent(self.overall.before), whole_per_cent(self.overall.after)
-        told = f"{won}; of all test images {after} are right, {before} before{_proven(self.overall.change)}"
+        of_all = f"of all test images {after} are right, {before} before{_proven(self.overall.change)}"
+        both = [(won, any(signs)), (of_all, _sign(self.overall.change) != 0)]
         still = [one for one in self.after or () if one.repaired and one.verdict == SHORTCUT]
-        if not still:
-            return told
         names = ", ".join(f"{self.classes[one.class_number]}: {one.words}" for one in still)
-        return f"still a shortcut on the test images: {names}; {told}"
+        return [
+            *([f"still a shortcut on the test images: {names}"] if still else []),
+            *(() if any(signs) else self._weaker()),
+            *(words for words, _ in sorted(both, key=lambda one: not one[1])),
+        ]
+
+    def _weaker(self) -> list[str]:
+        """Say what is proven of the shortcuts themselves: they do less than before."""
+        moving = [told for told, less in self._put_on() if less]
+        if len(self.shortcuts) == 1:
+            return [*(told for told, less in self._ahead() if less), *moving]
+        several = counted(len(self.shortcuts), "shortcut")
+        said = (
+            f"added to images of other classes, by the edit that the repair used, {len(moving)} of {several} "
+            f"{agreeing(len(moving), 'moves', 'move')} fewer of them than before"
+        )
+        return [said] if moving else []
 
     def _worst(self) -> Iterator[str]:
         if self.worst is None:
@@ -251,18 +267,23 @@ class Repair(Shown):
         gap = having.before.value - (without.before.value or 0.0)
         return f"{told} of the {points(gap)} by which {having.name} was ahead" if gap > 0 else told
 
-    def _put_on(self) -> Iterator[str]:
+    def _put_on(self) -> Iterator[tuple[str, bool]]:
+        """Say how many images of other classes each shortcut moves, and whether it is proven that these are fewer."""
         for row in self.moved:
             if row.shortcut is not None:
                 one = self.shortcuts[row.shortcut]
                 after, before = whole_per_cent(row.after), whole_per_cent(row.before)
                 yield (
                     f"added to {counted(row.images, 'image')} of other classes, by the edit that the repair used, "
-                    f"{one.words} makes {after} of them {self.classes[one.class_number]}, {before} before"
+                    f"{one.words} makes {after} of them {self.classes[one.class_number]}, {before} before",
+                    row.images >= LEAST and _sign(row.change) < 0,
                 )
 
-    def _ahead(self) -> Iterator[str]:
-        """Say how far images with a shortcut are ahead of those without it: none of these is edited."""
+    def _ahead(self) -> Iterator[tuple[str, bool]]:
+        """Say how far images with a shortcut are ahead of those without it: none of these is edited.
+
+        With each sentence comes whether they are ahead by less than before, by two intervals that do not meet.
+        """
         for number, one in enumerate(self.shortcuts):
             without, having = self.of_shortcut(number, False), self.of_shortcut(number, True)
             if not one.number or without is None or having is None:
@@ -270,13 +291,14 @@ class Repair(Shown):
             if min(without.images, having.images) < LEAST:
                 continue
             before, after = (
-                written_change(difference_of_estimates(*some))
+                difference_of_estimates(*some)
                 for some in ((having.before, without.before), (having.after, without.after))
             )
             name = self.classes[one.class_number]
             yield (
-                f"unedited images of {name} with {one.words} are right more often than those without it by {after}, "
-                f"by {before} before"
+                f"unedited images of {name} with {one.words} are right more often than those without it by "
+                f"{written_change(after)}, by {written_change(before)} before",
+                before.low is not None and after.high is not None and after.high < before.low,
             )
 
     def _found_again(self) -> Iterator[str]:
