@@ -1,16 +1,19 @@
 """Swap: a shortcut is as frequent in all classes."""
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.repair.conftest import stamped
 
 from nearsight.data.regions import MaskRegions
 from nearsight.errors import InputError
 from nearsight.repair.shortcut import BACKGROUND
-from nearsight.repair.swap import swap
+from nearsight.repair.swap import MOST_GIVEN, _counts, swap, swapped
 from nearsight.repair.task import Task
 
 
@@ -128,6 +131,68 @@ def test_where_hardly_any_is_without_it_these_are_given_a_few_times(painted, who
     # One image of 20 is without it: given four times, or the others are taken off.
     assert _shares(fixed) == pytest.approx([0.8, 0.5, 0.5])
     assert _shares(swap(Task(whole, images, (mark(images),))).images) == pytest.approx([0.25] * 3, abs=0.01)
+
+
+@given(st.integers(1, 60), st.integers(0, 60), st.integers(0, 60), st.data())
+def test_a_class_keeps_its_number_of_images_and_none_is_drawn_too_often(
+    having: int, able: int, other: int, data: st.DataObject
+) -> None:
+    images = having + able + other
+    taken = data.draw(st.integers(other, other + having))
+    wanted = data.draw(st.integers(0, images))
+    edited, real, also = _counts(images, having, able, other, taken, wanted)
+    bare = images - real - also
+    assert 0 <= edited <= bare <= MOST_GIVEN * able
+    assert 0 <= also <= MOST_GIVEN * other
+    assert 0 <= real <= having
+    if able >= images:
+        assert (edited, real) == (wanted, 0)
+
+
+def test_where_hardly_any_is_without_one_or_the_other_these_are_given_a_few_times(
+    painted, whole, mark
+) -> None:
+    """Either shortcut is in half of its class, and together they are in nearly all of it."""
+    images = painted(share=0.5, each=40)
+    place = np.arange(len(images))
+    one = mark(images, take_off=None)
+    two = replace(one, number=2, in_train=(place >= 20) & (place < 38))
+    drawn = swapped(Task(whole, images, (one, two)))[1]
+    assert sorted(Counter(drawn[drawn < 40].tolist()).values())[-3:] == [1, MOST_GIVEN, MOST_GIVEN]
+
+
+def test_shortcuts_of_two_classes_are_as_frequent_in_one_as_in_the_other(painted, whole, mark) -> None:
+    images = painted(share=0.75, each=80)
+    dark, pale = (lambda given, i: given.image(i) // 2), (lambda given, i: given.image(i) // 2 + 100)
+    one = mark(images, put_on=dark, take_off=None)
+    of_green = (images.labels == 1) & (np.arange(len(images)) % 4 > 0)
+    two = replace(one, class_number=1, number=2, in_train=of_green, put_on=pale)
+    pixels, of = swapped(Task(whole, images, (one, two)))
+    assert max(Counter(of.tolist()).values()) == MOST_GIVEN
+    for edit in (dark, pale):
+        made = [torch.equal(pixels.image(k), edit(images, i)) for k, i in enumerate(of.tolist())]
+        assert np.bincount(images.labels[of][made]).tolist() == [20] * 3
+
+
+def test_what_is_put_before_other_backgrounds_is_put_before_them_in_its_own_class(
+    painted, whole, mark
+) -> None:
+    images = painted(share=0.5, each=30)
+    images = replace(images, regions=MaskRegions(torch.ones(len(images), 16, 16, dtype=torch.bool)))
+    one = mark(images, take_off=None)
+    behind = replace(
+        one,
+        put_on=lambda given, i: given.image(i) * 0,
+        seen_in=BACKGROUND,
+        number=0,
+        in_train=images.labels == 0,
+    )
+    fixed = swap(Task(whole, images, (one, behind))).images
+    assert _shares(fixed) == pytest.approx([0.5] * 3, abs=0.01)
+    has, black = stamped(fixed), (fixed.pixels[:, :, 8:, 8:].flatten(1) == 0).all(1).numpy()
+    for number in range(3):
+        mine = fixed.labels == number
+        assert black[mine & has].mean() == pytest.approx(2 / 3, abs=0.25)
 
 
 def test_images_of_other_classes_that_have_it_count(painted, whole, mark) -> None:

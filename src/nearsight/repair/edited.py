@@ -59,7 +59,8 @@ def edited(
     drawn = images.select(of)
     if isinstance(drawn.images, MemoryImages):
         first = resize(images.image(0)) if len(images) else torch.empty(0)
-        pixels = drawn.images.pixels.clone()
+        # What is drawn is a copy.
+        pixels = drawn.images.pixels
         if len(images) and first.shape != pixels.shape[1:]:
             pixels = torch.stack([resize(image) for image in drawn.images.pixels])
         for k, some in edits.items():

@@ -9,7 +9,6 @@ from nearsight.data import ImageSet
 from nearsight.errors import InputError
 from nearsight.numbers import agreeing, counted
 from nearsight.repair.edited import edited
-from nearsight.repair.groups import draw_alike
 from nearsight.repair.shortcut import BACKGROUND, EditIn, Shortcut
 from nearsight.repair.task import Task
 from nearsight.training.material import Material
@@ -60,10 +59,10 @@ def swap(task: Task) -> Material:
     Images of its own class that have a shortcut are replaced by images of the class that do not, to as many of which
     it is added as to those of the others. So whatever an edit has that the real thing has not, it has in every
     class; a network that can tell them apart has no use for it, and never sees that the real thing goes with the
-    class. An image is drawn at most `MOST_GIVEN` times; if too few are without the shortcut, some of those that have
-    it are drawn as they are. If hardly any are, it is removed if possible, so that half of the available images have
-    it everywhere; on the other half it is added and removed again, so that the traces of the edit say little either.
-    A shortcut that cannot be removed stays more frequent in its own class than elsewhere.
+    class. An image is drawn at most `MOST_GIVEN` times; if too few are without any shortcut of the class, some of
+    those that have one are drawn as they are. If hardly any are, a shortcut is removed if possible, so that half of
+    the available images have it everywhere; on the other half it is added and removed again, so that the traces of
+    the edit say little either. One that cannot be removed stays more frequent in its own class than elsewhere.
 
     Backgrounds are put behind the objects of all classes: with K classes, in a share of 1 - 1/K of each one's
     images, so that a class is as often on its own background as on any other's. Images whose object is not known
@@ -80,7 +79,8 @@ def swapped(task: Task) -> tuple[ImageSet, NDArray[np.int64]]:
     """Return the images of `swap`, and of which training image each is, int64 (n,), as many of a class as it has."""
     edits: dict[int, list[EditIn]] = {}
     # What is behind the object comes first, because it would cover what was added before.
-    draws, free = _backgrounds(task), _free(task)
+    behind, free = _backgrounds(task), _free(task)
+    draws: list[_Draw] = []
     most = (1 - AS_THEY_ARE) / max(1, sum(one.seen_in != BACKGROUND for one in task.shortcuts))
     kept = {one: _kept_share(task, one, most) for one in task.shortcuts if one.seen_in != BACKGROUND}
     for shortcut in task.shortcuts:
@@ -91,10 +91,11 @@ def swapped(task: Task) -> tuple[ImageSet, NDArray[np.int64]]:
             )
         if shortcut.seen_in != BACKGROUND:
             draws += _alike(task, shortcut, shortcut.put_on, free, most, kept[shortcut])
-    for places, some in draws:
+    for places, some in (*behind, *draws):
         for i in places.tolist():
             edits.setdefault(i, []).extend(some)
-    drawn = _drawn(task, {one: share for one, share in kept.items() if share is not None}, edits)
+    taken = np.isin(np.arange(len(free)), [i for places, _ in draws for i in places.tolist()])
+    drawn = _drawn(task, {one: share for one, share in kept.items() if share is not None}, edits, taken)
     of = np.array([i for i, _ in drawn], dtype=np.int64)
     by_place = {k: some for k, (_, some) in enumerate(drawn) if some}
     return edited(task.train, by_place, task.bound.resize, of), of
@@ -103,22 +104,34 @@ def swapped(task: Task) -> tuple[ImageSet, NDArray[np.int64]]:
 def _kept_share(task: Task, shortcut: Shortcut, most: float) -> float | None:
     """Return the share of a shortcut's class's drawn images that should have it; None if each is drawn once.
 
-    It is at most `most`, if enough images are without it to be drawn instead. If not, it is removed.
+    It is at most `most`, if enough images are without any of the class's shortcuts to be drawn instead. If not, it is
+    removed.
     """
-    has = shortcut.in_train[task.train.labels == shortcut.class_number]
-    share = float(has.mean()) if len(has) else 0.0
+    own = task.train.labels == shortcut.class_number
+    mine = [
+        one
+        for one in task.shortcuts
+        if one.class_number == shortcut.class_number and one.seen_in != BACKGROUND
+    ]
+    share = float(shortcut.in_train[own].mean()) if own.any() else 0.0
     if share in (0, 1):
         return None
-    least = 1 - MOST_GIVEN * (1 - share)
-    return None if least > most and shortcut.take_off is not None else max(min(share, most), least)
+    bare = 1 - float(np.logical_or.reduce([one.in_train[own] for one in mine]).mean())
+    if shortcut.take_off is not None and 1 - MOST_GIVEN * bare > most * len(mine):
+        return None
+    return max(min(share, most), 1 - MOST_GIVEN * (1 - share))
 
 
 def _drawn(
-    task: Task, kept: Mapping[Shortcut, float], edits: Mapping[int, Sequence[EditIn]]
+    task: Task,
+    kept: Mapping[Shortcut, float],
+    edits: Mapping[int, Sequence[EditIn]],
+    taken: NDArray[np.bool_],
 ) -> list[tuple[int, Sequence[EditIn]]]:
     """Draw the images that are trained on, in order, each with its edits.
 
     Of each class with shortcuts, the kept shares have these, most of them by an edit of an image that has none.
+    `taken` is bool (n,): which images have a shortcut by an edit, or had one; no other is added to these.
     """
     labels = task.train.labels
     rest = np.flatnonzero(~np.isin(labels, [one.class_number for one in kept]))
@@ -131,21 +144,43 @@ def _drawn(
         if has.all():
             drawn += [(i, edits.get(i, ())) for i in own.tolist()]
             continue
-        wanted = {one: round(kept[one] * len(own)) for one in mine}
-        having = min(sum(wanted.values()), len(own))
-        # At most one edit each, and no image too often.
-        bare = own[~has]
-        able = bare[[i not in edits for i in bare.tolist()]]
-        room = min(having, MOST_GIVEN * len(bare) - (len(own) - having), MOST_GIVEN * len(able))
-        given = {one: max(0, room) * count // max(1, sum(wanted.values())) for one, count in wanted.items()}
-        real = random.permutation(own[has])[: having - sum(given.values())]
-        plain = draw_alike(bare, len(own) - len(real) - sum(given.values()), random)
-        drawn += [(i, edits.get(i, ())) for i in (*real.tolist(), *plain.tolist())]
-        for one, count in given.items():
-            if one.put_on is not None and count:
-                drawn += [(i, (one.put_on,)) for i in draw_alike(able, count, random).tolist()]
-        task.progress.say(_said(task, mine, sum(given.values()), len(real), len(plain)))
+        able, other = own[~has & ~taken[own]], own[~has & taken[own]]
+        wanted = [round(kept[one] * len(own)) for one in mine]
+        given, real, also = _counts(
+            len(own), int(has.sum()), len(able), len(other), int(taken[own].sum()), sum(wanted)
+        )
+        having = random.permutation(own[has])
+        having = having[np.argsort(taken[having], kind="stable")][:real]
+        # One round after the other, so that none is drawn more than once more often than another.
+        bare = np.resize(random.permutation(able), len(own) - real - also).tolist()
+        others = np.resize(random.permutation(other), also)
+        drawn += [(i, edits.get(i, ())) for i in (*having.tolist(), *others.tolist(), *bare[given:])]
+        ends = np.cumsum(wanted) * given // max(1, sum(wanted))
+        for one, start, end in zip(mine, (0, *ends[:-1].tolist()), ends.tolist(), strict=True):
+            added = () if one.put_on is None else (one.put_on,)
+            drawn += [(i, (*edits.get(i, ()), *added)) for i in bare[start:end]]
+        task.progress.say(_said(task, mine, given, real, len(own) - given - real))
     return sorted(drawn, key=lambda one: one[0])
+
+
+def _counts(images: int, having: int, able: int, other: int, taken: int, wanted: int) -> tuple[int, int, int]:
+    """Return how many of a class's drawn images are given a shortcut, really have one, and were taken by others.
+
+    >>> _counts(100, having=75, able=25, other=0, taken=0, wanted=50)
+    (50, 0, 0)
+    >>> _counts(100, having=96, able=4, other=0, taken=0, wanted=50)
+    (0, 84, 0)
+
+    Of so many `images`, so many are `having` one. The rest are `able` to be given one, or `other`: these have one of
+    another class by an edit, as so many of all images do that are `taken`. None is drawn more than `MOST_GIVEN`
+    times.
+    """
+    most = MOST_GIVEN * able
+    with_it = min(images, max(wanted, images - MOST_GIVEN * (able + other)))
+    also = max(min(images - with_it, MOST_GIVEN * other, taken), images - with_it - most)
+    given = min(with_it, most - (images - with_it - also))
+    real = min(with_it - given, having)
+    return given, real, max(also, images - real - most)
 
 
 def _said(task: Task, mine: Sequence[Shortcut], given: int, real: int, plain: int) -> str:
