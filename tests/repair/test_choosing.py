@@ -16,7 +16,7 @@ CLASSES = ("cat", "deer", "red:fox")
 
 
 def verdict(class_number: int, word: str = "shortcut") -> Any:
-    return SimpleNamespace(class_number=class_number, verdict=word, images=(), interventions=())
+    return SimpleNamespace(class_number=class_number, verdict=word, ruled=(), interventions=())
 
 
 class Found(dict[str, Any]):
@@ -104,7 +104,7 @@ def costless(class_number: int) -> Any:
         accuracy_with=half,
         accuracy_without=half,
         interventions=(taken_off,),
-        images=(),
+        ruled=(),
     )
 
 
@@ -118,7 +118,7 @@ def shown(class_number: int, images: Iterable[int], effect: float) -> Any:
         accuracy_with=having,
         accuracy_without=lacking,
         interventions=(SimpleNamespace(kind="transplanted", effect=effect),),
-        images=tuple(images),
+        ruled=tuple(images),
     )
 
 

@@ -11,9 +11,14 @@ from nearsight.repair.echoes import echoes
 IMAGES = 100
 
 
-def verdict(images: Iterable[int], effect: float = 0.3, class_number: int = 0) -> Any:
+def verdict(
+    images: Iterable[int], effect: float = 0.3, class_number: int = 0, alike: Iterable[int] = ()
+) -> Any:
     interventions = tuple(SimpleNamespace(effect=one) for one in (effect, effect / 2))
-    return SimpleNamespace(class_number=class_number, images=tuple(images), interventions=interventions)
+    ruled = tuple(images)
+    return SimpleNamespace(
+        class_number=class_number, images=(*ruled, *alike), ruled=ruled, interventions=interventions
+    )
 
 
 STRONG = verdict(range(57), 0.9)
@@ -27,6 +32,9 @@ STRONG = verdict(range(57), 0.9)
         (verdict(range(50, 59)), False),
         (verdict(range(47, 65)), False),
         (verdict(range(41, 59), class_number=1), False),
+        # Images alike are taken for the class in the same way, and look like neither.
+        (verdict(range(41, 59), alike=range(70, 100)), True),
+        (verdict(range(80, 98), alike=range(57)), False),
         # What moves more than the other one, and what more images have, is not what that looks like.
         (verdict(range(41, 59), 0.95), False),
         (verdict(range(100)), False),

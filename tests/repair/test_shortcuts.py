@@ -1,6 +1,6 @@
 """Splits as one list, and backgrounds that are swapped; the same rules find a shortcut in every split."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -11,14 +11,18 @@ import torch
 
 from nearsight.data import ImageSet, ImageSets, MemoryImages, draw_scenes
 from nearsight.data.regions import MaskRegions
-from nearsight.diagnosis.candidates import Candidate
+from nearsight.diagnosis.candidates import Candidate, Examined
 from nearsight.diagnosis.choosing import choosing_half
 from nearsight.diagnosis.decision import Decision
 from nearsight.errors import InputError
 from nearsight.evidence import TiledModel
 from nearsight.repair import shortcuts
 from nearsight.repair.choosing import Chosen
+from nearsight.repair.shortcut import Shortcut
 from nearsight.repair.shortcuts import Splits, find_shortcuts
+
+# Five of train, and of test, which is behind it.
+HAS = np.arange(60) % 30 < 5
 
 
 def diagnosis_of(images: ImageSet, count: int, **parts: Any) -> Any:
@@ -83,32 +87,59 @@ def test_a_background_is_that_of_another_class_and_the_object_stays() -> None:
         assert torch.equal(swapped, same.put_on(train, i))
 
 
-def test_what_can_no_longer_be_learned_is_not_replaced_by_an_edit_that_proved_nothing(
+@pytest.fixture
+def learned(
     painted: Callable[..., ImageSet], whole: TiledModel, listener: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+) -> Callable[[Sequence[int]], Shortcut]:
+    """Find a shortcut that is proven by what was learned, in five of ten images of train and of test."""
     train = painted(each=10)
-    # Five of train, and of test, which is behind it.
-    has = np.arange(60) % 30 < 5
     one = Candidate(
-        0, "blur", "blurred", True, has, has.astype(np.float32), 1.0, put_on=lambda image: image // 2
+        0, "blur", "blurred", True, HAS, HAS.astype(np.float32), 1.0, put_on=lambda image: image // 2
     )
     monkeypatch.setattr(shortcuts, "find_candidates", lambda *_: [one])
-    verdict = SimpleNamespace(
-        class_number=0,
-        verdict="shortcut",
-        attribute="blur",
-        words="blurred",
-        told="blurred",
-        images=tuple(range(5)),
-        alike=(),
-        proven_by="learned",
-    )
-    [found] = find_shortcuts(
-        Decision(whole, "full-pass"),
-        diagnosis_of(train, 30, get=lambda _: None),
-        ImageSets("painted", {"train": train, "test": replace(train, split="test")}),
-        [Chosen(0, 1, True, verdict)],  # type: ignore[arg-type]
-        progress=listener,
-    )
-    assert (found.put_on, found.take_off, found.in_train.tolist()) == (None, None, has[:30].tolist())
+
+    def found(alike: Sequence[int] = ()) -> Shortcut:
+        verdict = SimpleNamespace(
+            class_number=0,
+            verdict="shortcut",
+            attribute="blur",
+            words="blurred",
+            told="blurred",
+            images=(*range(5), *alike),
+            ruled=tuple(range(5)),
+            alike=tuple(alike),
+            proven_by="learned",
+        )
+        [shortcut] = find_shortcuts(
+            Decision(whole, "full-pass"),
+            diagnosis_of(train, 30, get=lambda _: None),
+            ImageSets("painted", {"train": train, "test": replace(train, split="test")}),
+            [Chosen(0, 1, True, verdict)],  # type: ignore[arg-type]
+            progress=listener,
+        )
+        return shortcut
+
+    return found
+
+
+def test_an_edit_is_learned_from_images_alike_but_a_shortcut_is_where_its_rule_finds_it(
+    learned: Callable[[Sequence[int]], Shortcut], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = []
+
+    def learn(_: Examined, one: Candidate) -> Candidate:
+        given.append(one.has)
+        return replace(one, put_on=lambda image: image + 1)
+
+    monkeypatch.setattr(shortcuts, "with_learned_edit", learn)
+    found = learned([7, 8])
+    assert [np.flatnonzero(has).tolist() for has in given] == [[0, 1, 2, 3, 4, 7, 8, *range(30, 35)]]
+    assert found.in_train.tolist() == found.in_test.tolist() == HAS[:30].tolist()
+
+
+def test_what_can_no_longer_be_learned_is_not_replaced_by_an_edit_that_proved_nothing(
+    learned: Callable[..., Shortcut], listener: Any
+) -> None:
+    found = learned()
+    assert (found.put_on, found.take_off, found.in_train.tolist()) == (None, None, HAS[:30].tolist())
     assert any("warning: red:1 cannot be added to other images" in said for said in listener.said)

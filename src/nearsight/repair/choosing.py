@@ -115,7 +115,7 @@ def left_alone(diagnosis: Diagnosis, verdicts: str | Sequence[str] = ALL_VERDICT
         if one.verdict is not None
     )
     echoing = (
-        f"{one.name(classes)} is left as it is: {both} of the {len(one.verdict.images)} images of the class "
+        f"{one.name(classes)} is left as it is: {both} of the {len(one.verdict.ruled)} images of the class "
         f"with {one.words} have {other.words} as well, so it may be no more than what that looks like; to remove "
         f"both, name them: {other.name(classes)} and {one.name(classes)}"
         for one, other, both in _echoes(diagnosis)
@@ -162,10 +162,10 @@ def _echoes(diagnosis: Diagnosis) -> list[tuple[Chosen, Chosen, int]]:
     ]
     found = []
     removed: list[tuple[Chosen, Verdict]] = []
-    for one, verdict in sorted(proven, key=lambda each: len(each[1].images), reverse=True):
+    for one, verdict in sorted(proven, key=lambda each: len(each[1].ruled), reverse=True):
         images = diagnosis.class_images[verdict.class_number]
         louder = [
-            (other, len({*verdict.images} & {*told.images}))
+            (other, len({*verdict.ruled} & {*told.ruled}))
             for other, told in removed
             if echoes(verdict, told, images)
         ]

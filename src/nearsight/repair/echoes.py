@@ -17,7 +17,7 @@ def echoes(one: Verdict, other: Verdict, images: int) -> bool:
     `images` is how many images of the class were diagnosed. Of something that nearly always comes with something
     else, nobody can tell whether the network would use it alone.
     """
-    having, mine = set(other.images), set(one.images)
+    having, mine = set(other.ruled), set(one.ruled)
     if one.class_number != other.class_number or len(mine) >= len(having) or not mine:
         return False
     shared = len(mine & having)

@@ -172,9 +172,7 @@ def found_again(
     found = []
     for one in () if told is None else told.verdicts:
         has = np.zeros(diagnosis.images, dtype=np.bool_)
-        has[list(one.images)] = True
-        # A shortcut is in the images that its rule finds.
-        has[list(one.alike)] = False
+        has[list(one.ruled)] = True
         mine = test.labels == one.class_number
         overlaps = {
             place: jaccard(each.in_test & mine, has)

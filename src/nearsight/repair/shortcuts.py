@@ -23,7 +23,6 @@ from nearsight.diagnosis.reliance.asking import KnownObjects
 from nearsight.diagnosis.reliance.fills import fill_from_image
 from nearsight.diagnosis.verdicts.finders import find_candidates
 from nearsight.diagnosis.verdicts.interventions import LEARNED
-from nearsight.diagnosis.verdicts.judging import completed
 from nearsight.diagnosis.verdicts.rule import SHORTCUT, SUSPECT
 from nearsight.diagnosis.verdicts.verdict import Verdict
 from nearsight.errors import InputError
@@ -173,7 +172,7 @@ class _Finding:
     def shortcut(self, chosen: Chosen, verdict: Verdict, candidates: Sequence[Candidate]) -> Shortcut:
         candidate = self._same(verdict, candidates)
         if verdict.proven_by == LEARNED:
-            candidate = self._learned(chosen, candidate)
+            candidate = self._learned(chosen, verdict, candidate)
         reason = self._reason(candidate)
         tiles = None if reason is None else self._tiles_of(reason, candidate.class_number)
         has = candidate.has
@@ -203,16 +202,22 @@ class _Finding:
             column=candidate.attribute.removeprefix(COLUMN) if table else None,
         )
 
-    def _learned(self, chosen: Chosen, candidate: Candidate) -> Candidate:
-        """Return a candidate with the edit that proved it in place of its own, which proved nothing."""
-        learned = with_learned_edit(self.examined, completed(self.examined, candidate))
+    def _learned(self, chosen: Chosen, verdict: Verdict, candidate: Candidate) -> Candidate:
+        """Return a candidate with the edit that proved it in place of its own, which proved nothing.
+
+        The diagnosis learned it from the images alike, too; but a shortcut is in the images that its rule finds, by
+        which accuracy is measured.
+        """
+        completed = candidate.has.copy()
+        completed[list(verdict.alike)] = True
+        learned = with_learned_edit(self.examined, replace(candidate, has=completed))
         if learned is None:
             self.progress.warn(
                 f"{chosen.name(self.splits.sets.classes)} cannot be added to other images: what proved it is learned "
                 "from the images that share it, and too few of them are found again"
             )
             return replace(candidate, put_on=None, put_on_of=None, take_off=None, take_off_of=None)
-        return learned
+        return replace(learned, has=candidate.has)
 
     def _likened(self, chosen: Chosen, candidate: Candidate, has: NDArray[np.bool_]) -> EditIn | None:
         """Return the edit with the strengths at which training images look most like real ones; None if unknown."""
@@ -260,9 +265,7 @@ class _Finding:
         told = np.zeros(count, dtype=np.bool_)
         if verdict.images and max(verdict.images) >= count:
             raise changed(self.splits.sets.name)
-        told[list(verdict.images)] = True
-        # Those alike were found by their scores, not by the candidate's rule.
-        told[list(verdict.alike)] = False
+        told[list(verdict.ruled)] = True
         mine = self.splits.images.labels[:count] == verdict.class_number
         named = (verdict.class_number, verdict.attribute, verdict.words)
         best, overlap = None, 0.0

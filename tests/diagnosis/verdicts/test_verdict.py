@@ -74,8 +74,13 @@ def test_what_its_images_may_picture_is_said_plainly() -> None:
 def test_images_alike_are_told_last_as_what_may_have_it(alike: tuple[int, ...], said: str) -> None:
     sentence = replace(VERDICT, alike=alike).sentence("deer")
     assert sentence == (
-        f"{VERDICT.sentence('deer')}; {said} taken for it in the same way, and may have it too"
+        f"{VERDICT.sentence('deer')}; {said} taken for deer in the same way, and may have it too"
     )
+
+
+def test_its_rule_finds_all_images_but_those_alike() -> None:
+    assert VERDICT.ruled == (1, 7)
+    assert replace(VERDICT, images=(1, 4, 7, 9), alike=(4, 9)).ruled == (1, 7)
 
 
 def test_where_every_image_has_it_accuracy_without_is_said_to_be_unknown() -> None:

@@ -8,7 +8,7 @@ from torch import Tensor
 from nearsight.diagnosis.candidates import TABLE, TILE
 from nearsight.diagnosis.verdicts.interventions import GIVEN, LEARNED, TRANSPLANTED, Intervention
 from nearsight.diagnosis.verdicts.rule import SHORTCUT
-from nearsight.numbers import counted
+from nearsight.numbers import agreeing, counted
 from nearsight.statistics import Estimate
 from nearsight.statistics.writing import points, whole_per_cent
 
@@ -104,6 +104,12 @@ class Verdict:
     alike: tuple[int, ...] = ()
 
     @property
+    def ruled(self) -> tuple[int, ...]:
+        """Those of `images` that its rule finds, which all figures count: without those that are `alike`."""
+        alike = set(self.alike)
+        return tuple(index for index in self.images if index not in alike)
+
+    @property
     def told(self) -> str:
         """What it is, in words; of what only a learned edit proves, that it has none, and what it was found as."""
         return self.words if self.proven_by != LEARNED else f"{NAMELESS}, found as: {self.words}"
@@ -133,8 +139,8 @@ class Verdict:
         if self.alike:
             more = len(self.alike)
             said += (
-                f"; {counted(more, 'more image')} {'is' if more == 1 else 'are'} taken for it in the same way, and "
-                "may have it too"
+                f"; {counted(more, 'more image')} {agreeing(more, 'is', 'are')} taken for {class_name} in the same "
+                "way, and may have it too"
             )
         return f"{said}; {PICTURED}" if self.pictured else said
 
