@@ -95,3 +95,11 @@ def test_what_changes_no_probability_changes_nothing() -> None:
     assert np.array_equal(found, np.arange(200) < 100)
     away = random.integers(-9, 9, (200, 1)).astype(np.float32)
     assert np.array_equal(upper_group(scores + away, has), found)
+
+
+@pytest.mark.parametrize("apart", [0, 1])
+def test_scores_that_do_not_spread_say_nothing(apart: int) -> None:
+    has = np.arange(2 * FEWEST) < FEWEST
+    scores = np.zeros((len(has), 3), dtype=np.float32)
+    scores[has, 0] = apart
+    assert not upper_group(scores, has).any()

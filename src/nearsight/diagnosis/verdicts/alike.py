@@ -60,6 +60,9 @@ def upper_group(scores: Values, has: Mask, *, seed: int = 0) -> Mask:
     more.
     """
     told = _told(_relative(scores), has, seed)
+    if told.min() == told.max():
+        # Scores that do not spread say nothing.
+        return np.zeros(len(has), dtype=np.bool_)
     upper, apart = _split(told, seed)
     if apart < APART or has[upper].mean() < MOSTLY or more_often(upper[has], upper[~has]) > SIGNIFICANT:
         return np.zeros(len(has), dtype=np.bool_)
