@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from itertools import islice
 
 # Letters of a message; one that names very much is cut in the middle.
 _LONGEST_LINE = 1500
@@ -62,15 +63,17 @@ def shortened(text: str, most: int = 80) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def listed(names: Iterable[str], most: int = 5) -> str:
+def listed(names: Iterable[str], most: int = 5, *, count: int | None = None) -> str:
     """List names as messages do: the first few, and how many more there are.
 
-    >>> listed(["a", "b", "c"], most=2)
-    'a, b and 1 more'
+    >>> listed(["a", "b", "c"], most=2), listed((f"{row}.png" for row in range(10**18)), count=10**18)
+    ('a, b and 1 more', '0.png, 1.png, 2.png, 3.png, 4.png and 999,999,999,999,999,995 more')
+
+    If `count` says how many there are, no others are made than those that are listed.
     """
-    all_names = [*names]
-    more = len(all_names) - most
-    return ", ".join(all_names[:most]) + (f" and {more:,} more" if more > 0 else "")
+    names = [*names] if count is None else [*islice(names, most)]
+    more = (len(names) if count is None else count) - most
+    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:

@@ -127,8 +127,11 @@ def _without(
 ) -> NDArray[np.int64]:
     count = len(table.rows)
     if faults:
-        named = [f"{table.name(row, split)} ({faults[row]})" for row in faults]
-        told = f"{len(faults)} of {count} images of {name} {split} cannot be read: {listed(named)}"
+        # To name an image, its row is read.
+        named = listed(
+            (f"{table.name(row, split)} ({fault})" for row, fault in faults.items()), count=len(faults)
+        )
+        told = f"{len(faults)} of {count} images of {name} {split} cannot be read: {named}"
         if not skip_bad:
             raise InputError(f"{told}; repair or remove them, or leave them out with `skip_bad=True`")
         if len(faults) == count:

@@ -192,11 +192,11 @@ def _copies_in_own_test(train: ImageSet, test: ImageSet) -> list[str]:
     copies = np.flatnonzero(equal | near)
     if not len(copies):
         return notes
-    named = [str(test.identity.paths[i] or test.path(int(i))) for i in copies]
+    named = listed((str(test.identity.paths[i] or test.path(int(i))) for i in copies), 3, count=len(copies))
     return [
         *notes,
         f"near-duplicates: {len(copies)} of {len(test)} images of the set's own test split have one in train "
-        f"({listed(named, 3)}), {int(equal.sum())} of them the same file: what is measured on these is no test",
+        f"({named}), {int(equal.sum())} of them the same file: what is measured on these is no test",
     ]
 
 
