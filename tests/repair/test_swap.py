@@ -12,9 +12,11 @@ from tests.repair.conftest import stamped
 
 from nearsight.data.regions import MaskRegions
 from nearsight.errors import InputError
+from nearsight.repair.repairing import COMPARED
 from nearsight.repair.shortcut import BACKGROUND
 from nearsight.repair.swap import MOST_GIVEN, _counts, swap, swapped
 from nearsight.repair.task import Task
+from nearsight.training.material import fingerprint
 
 
 def _shares(images):
@@ -242,3 +244,13 @@ def test_a_streamed_set_is_edited_as_it_is_read(painted, whole, mark) -> None:
     one, other = (swap(Task(whole, images, (mark(images),))).images for images in (held, streamed))
     assert other.pixels is None
     assert all(torch.equal(one.image(i), other.image(i)) for i in np.arange(len(held)))
+
+
+def test_what_few_images_show_is_told_from_a_weaker_edit(painted, whole, mark) -> None:
+    images = painted(share=0.05, each=400)
+    materials = [
+        swap(Task(whole, images, (mark(images, put_on=lambda given, i, by=by: given.image(i) // 2 + by),)))
+        for by in (100, 101)
+    ]
+    first, other = (fingerprint(material, COMPARED) for material in materials)
+    assert first != other

@@ -58,6 +58,8 @@ from nearsight.write import plain
 
 # In the directory of a repair: the diagnosis that chose, and the new run.
 DIAGNOSED, RUN = "diagnosis", "run"
+# Images that tell whether edits came out as before: if one in twenty is edited, one among these is.
+COMPARED = 256
 
 
 @writes("out")
@@ -375,7 +377,7 @@ class _Making:
         if material.silent is not None or material.groups is not None:
             # What is known about an image would be applied to a part of another.
             recipe = replace(recipe, cutmix=None)
-        mark = fingerprint(material)
+        mark = fingerprint(material, COMPARED)
         check_material_of(self.out, mark, RUN)
         self._begin(mark)
         return training.train(
