@@ -1,6 +1,7 @@
 """Strengths of edits: found where they are known, and varied about what was found."""
 
 from dataclasses import replace
+from weakref import WeakSet
 
 import numpy as np
 import pytest
@@ -71,6 +72,29 @@ def test_a_curve_is_learned_again_from_all_images_that_have_it() -> None:
     wanted = torch.stack([warm(image.byte()).double().mean((1, 2)) for image in of])
     made = torch.stack([found.edit.times(found.factor)(image.byte()).double().mean((1, 2)) for image in of])
     assert (made - wanted).abs().mean() < 12
+
+
+def test_the_images_that_it_is_learned_from_are_not_held_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    images, has = _set(WARMER.edit(0.4))
+    levels = torch.arange(256.0, dtype=torch.float64)
+    one = Candidate(
+        0, "warm", "warm", True, has, has.astype(np.float32), 1.0, put_on=ToneCurves(levels.expand(3, -1))
+    )
+    alive: WeakSet[torch.Tensor] = WeakSet()
+    held = []
+    image = ImageSet.image
+
+    def watched(self: ImageSet, i: int) -> torch.Tensor:
+        found = image(self, i)
+        alive.add(found)
+        held.append(len(alive))
+        return found
+
+    monkeypatch.setattr(ImageSet, "image", watched)
+    monkeypatch.setattr(likened_module, "likened", lambda edits, *_, **__: edits)
+    assert len(likened_candidate(one, images, has)) == 2  # type: ignore[arg-type]
+    assert len(held) == 2 * EACH
+    assert max(held) <= 3
 
 
 def test_of_too_few_images_nothing_is_said() -> None:

@@ -13,6 +13,7 @@ from nearsight.diagnosis.attributes.curves import MOST, ToneCurves, tone_curve
 from nearsight.diagnosis.attributes.forests import told_apart
 from nearsight.diagnosis.attributes.looks import looks_of
 from nearsight.diagnosis.candidates import Candidate, Graded
+from nearsight.diagnosis.decoded import Decoded, DecodedImages
 from nearsight.progress import SILENT, Progress
 from nearsight.repair.edited import edit_image
 from nearsight.repair.shortcut import EditIn, of_image
@@ -135,9 +136,10 @@ def likened_candidate(
     return likened(edits, train, mine & in_train, plain, seed=seed, progress=progress)
 
 
-def _some(train: ImageSet, these: NDArray[np.bool_], seed: tuple[int, ...]) -> list[Tensor]:
+def _some(train: ImageSet, these: NDArray[np.bool_], seed: tuple[int, ...]) -> DecodedImages:
     drawn = np.random.default_rng((*seed, 1)).permutation(np.flatnonzero(these))[:MOST]
-    return [train.image(i) for i in drawn.tolist()]
+    # Each is looked at once: photographs of a camera would fill gigabytes together.
+    return DecodedImages(Decoded(train, room=0), drawn)
 
 
 def seconds_of_likening(train: ImageSet, likening: Likening = LIKENING, edits: int = EDITS) -> float:
