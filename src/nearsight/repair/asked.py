@@ -92,11 +92,17 @@ def check_material_of(out: Path, material: str, trained: str) -> None:
     Edits are found anew on resuming. If they come out otherwise, as after a change of version, the page would show
     edits on which the run was not trained.
     """
-    if contents(out / trained) and read_asked(out).material != material:
+    if not contents(out / trained) or (there := read_asked(out).material) == material:
+        return
+    if there is None:
         raise InputError(
-            f"the run in {out} is trained on images that were edited otherwise than they would be now, by another "
-            "version, with other libraries or on another machine; choose another `out`"
+            f"the repair in {out} does not say on what its run is trained, as an older version began it; choose "
+            "another `out`"
         )
+    raise InputError(
+        f"the run in {out} is trained on images that were edited otherwise than they would be now, by another "
+        "version, with other libraries or on another machine; choose another `out`"
+    )
 
 
 def read_asked(directory: Path) -> Asked:
