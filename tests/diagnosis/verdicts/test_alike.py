@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from tests.processes import in_processes
 from torch import Tensor
 
 from nearsight.data import ImageSet, MemoryImages
@@ -15,6 +16,7 @@ from nearsight.diagnosis.decision import Decision
 from nearsight.diagnosis.verdicts.alike import FEWEST, alike, upper_group
 from nearsight.evidence import TiledModel
 from nearsight.models import Classifier
+from nearsight.together import all_processes
 
 EACH, SIDE = 80, 4
 LABELS = np.repeat(np.arange(3), EACH)
@@ -103,3 +105,14 @@ def test_scores_that_do_not_spread_say_nothing(apart: int) -> None:
     scores = np.zeros((len(has), 3), dtype=np.float32)
     scores[has, 0] = apart
     assert not upper_group(scores, has).any()
+
+
+def test_several_processes_list_what_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = examined(goes_by_the_mark)
+
+    def found(_: int) -> list[int]:
+        with all_processes() as processes:
+            together = replace(given, decision=replace(given.decision, processes=processes))
+            return np.flatnonzero(alike(together, candidate(SEEN))).tolist()
+
+    assert in_processes(monkeypatch, 3, found) == [np.flatnonzero(MARKED & ~SEEN).tolist()] * 3
