@@ -56,10 +56,14 @@ def after_training(
 def tile_within(pixels: int) -> int:
     """Return the side of tiles with which to look at whole images of so many pixels: about a quarter of their side.
 
-    >>> tile_within(96 * 96), tile_within(224 * 224), tile_within(28 * 28)
-    (24, 56, 8)
+    >>> tile_within(96 * 96), tile_within(224 * 224), tile_within(28 * 28), tile_within(8 * 8)
+    (24, 56, 8, 4)
+
+    `pixels` is 0 if nothing was trained; then it is 8.
     """
-    return max(8, round(math.sqrt(pixels) / 16) * 4)
+    side = math.sqrt(pixels)
+    quarter = max(8, round(side / 16) * 4)
+    return min(quarter, int(side / 2) or quarter)
 
 
 def finer_stride(stride: int | None, seconds: float | None) -> tuple[int, float] | None:

@@ -67,7 +67,7 @@ def run(options: Namespace) -> Result:
         print_training(run)
         evaluated = run.result.get("evaluation", {}).get("test", {})
         # A network of whole images has no tile of its own.
-        tile = tile_within(run.training.get("pixels_per_image", 0)) if evaluated.get("tile") is None else None
+        tile = tile_within(run.training["pixels_per_image"]) if evaluated.get("tile") is None else None
         diagnosis = partial(seconds_of_diagnosis, run.directory, machine_of(options), tile=tile)
         print_lines([f"run: {run.directory}", after_training(run.directory, evaluated, diagnosis, tile)])
     return {"run": str(run.directory), **run.result}
