@@ -186,7 +186,7 @@ class Repair(Shown):
         """Say what the repair did, the conclusion first.
 
         >>> Repair.load("repairs/scenes").sentences()[-1]  # doctest: +SKIP
-        'it took 84 steps and 0:31 of training, 61 % of the operations of the run before'
+        'it took 29 steps and 0:15 of training, 60 % of the operations of the run before'
         """
         each = [self._won_back(number) for number in range(len(self.shortcuts))]
         concluded = self._concluded(each)
