@@ -34,6 +34,7 @@ from nearsight.diagnosis.verdicts.interventions import (
     transplanted,
 )
 from nearsight.diagnosis.verdicts.judging import Judged, judge
+from nearsight.diagnosis.verdicts.part import _verdict
 from nearsight.diagnosis.verdicts.rule import RULE, SHORTCUT, SUSPECT
 from nearsight.evidence import TiledModel
 from nearsight.models import Classifier
@@ -200,9 +201,14 @@ def test_what_taking_it_off_spoils_anyway_proves_nothing() -> None:
 
 
 def test_without_proof_it_is_a_suspect() -> None:
-    [found] = judged(reads_the_mark, (0.5, 0, 0), put_on=None, take_off=None)
+    images, marked = world((0.5, 0, 0))
+    seen = examined(reads_the_mark, images)
+    [found] = judge(seen, [replace(candidate(marked), put_on=None, take_off=None)])
     assert found.word == SUSPECT
     assert found.alike is None
+    # The edit that is learned from its images moves none.
+    [lacks] = _verdict(seen, found, len(images)).missing
+    assert lacks.startswith("no change of images proves it: the strongest moved 0.0 points")
 
 
 def test_what_may_be_of_the_object_is_a_suspect_however_cleanly_it_parts_classes() -> None:

@@ -64,10 +64,20 @@ def test_a_part_of_images_is_compared_with_others_of_the_class(seen_in: str, oth
 
 
 def test_what_its_images_may_picture_is_said_plainly() -> None:
+    """Also where an older version wrote the verdict, without what is missing."""
     found = replace(VERDICT, verdict=SUSPECT, pictured=True)
     may = "it may be what these images picture, and not how they were made"
-    assert found.sentence("deer").endswith(f"; {may}")
-    assert found.advice("deer").startswith(f"I{may[1:]}. Look at the examples")
+    assert found.sentence("deer").endswith(f"; it is a suspect, not a shortcut, because {may}")
+
+
+def test_why_a_suspect_is_no_shortcut_is_said_if_it_is_known() -> None:
+    found = replace(VERDICT, verdict=SUSPECT, missing=("it is small", "nothing proves it"))
+    why = "it is a suspect, not a shortcut, because it is small; and nothing proves it"
+    assert found.why_suspect == why
+    assert found.sentence("deer").endswith(f"; {why}")
+    for other in (VERDICT, replace(VERDICT, verdict=SUSPECT)):
+        assert other.why_suspect == ""
+        assert "suspect, not" not in other.sentence("deer")
 
 
 @pytest.mark.parametrize(("alike", "said"), [((7,), "1 more image is"), ((1, 7), "2 more images are")])

@@ -243,6 +243,9 @@ def test_long_tables_are_folded(make_diagnosis: Callable, parse: Callable) -> No
     assert "The other 70 classes" in page.text
     assert "The other 36 classes with tiles" in page.text
     assert "c99" in page.text
+    page = parse(diagnosis_html(make_diagnosis(count=8, wrong=2, names=[f"c{i}" for i in range(31)])))
+    assert "The other class" in page.text
+    assert "The other 1 " not in page.text
 
 
 def test_a_page_of_a_hundred_noisy_images_stays_below_15_mb(make_diagnosis: Callable) -> None:

@@ -80,6 +80,38 @@ def test_of_a_set_that_is_too_small_it_is_said_how_many_images_would_do(
     assert found.summary()[0] == "shortcuts: none found (too few images: 5 of a class test, 8 would do)"
 
 
+def test_a_suspect_says_why_it_is_no_shortcut_and_it_is_kept(
+    with_verdicts: Callable, parse: Callable, tmp_path: Path
+) -> None:
+    found = with_verdicts(replace(verdict("suspect"), missing=("nothing proves it",)), verdict("suspect"))
+    found.save(tmp_path / "found")
+    why = "t is a suspect, not a shortcut, because nothing proves it"
+    for one in (found, Diagnosis.load(tmp_path / "found")):
+        text = parse(diagnosis_html(one)).text
+        assert text.count(f"I{why}.") == 1
+        assert sum(said.endswith(f"; i{why}") for said in one.sentences()) == 1
+        assert [list(lacks) for lacks in one.table("verdicts")["missing"]] == [["nothing proves it"], []]
+
+
+@pytest.mark.parametrize(
+    ("images", "said"),
+    [
+        (
+            12,
+            "There may be more: 12 images of the median class test, too few to find a shortcut by accuracy alone.",
+        ),
+        (5, "There may be more: 5 images of the median class test, and it takes 8 to find anything."),
+    ],
+)
+def test_beside_a_verdict_it_is_said_if_too_few_images_test_to_find_more(
+    make_diagnosis: Callable, parse: Callable, images: int, said: str
+) -> None:
+    limits = tuple(ClassLimit(number, images, None) for number in range(3))
+    told = Verdicts((verdict("suspect"),), 9, SURE, LESS, limits, needed=8)
+    page = parse(diagnosis_html(make_diagnosis(count=16, wrong=4, verdicts=told)))
+    assert said in page.text
+
+
 def test_a_suspect_that_may_be_pictured_is_explained_and_what_would_be_found_is_in_points(
     make_diagnosis: Callable, parse: Callable
 ) -> None:
@@ -87,24 +119,34 @@ def test_a_suspect_that_may_be_pictured_is_explained_and_what_would_be_found_is_
     told = Verdicts((replace(verdict("suspect"), pictured=True),), 9, SURE, LESS, limits)
     found = make_diagnosis(count=16, wrong=4, verdicts=told)
     text = parse(diagnosis_html(found)).text
-    assert "It may be what these images picture, and not how they were made. Look at the examples" in text
+    may = "It is a suspect, not a shortcut, because it may be what these images picture, and not how they were made."
+    assert may in text
     assert (
         "In the median class a difference of 30 points in a third of its images would have been found" in text
     )
 
 
-@pytest.mark.parametrize(("word", "known"), [("shortcut", False), ("shortcut", True), ("suspect", False)])
+@pytest.mark.parametrize(
+    ("word", "known", "attribute"),
+    [
+        ("shortcut", False, "mark"),
+        ("shortcut", False, "overlay"),
+        ("shortcut", False, "warm edges"),
+        ("shortcut", True, "mark"),
+        ("suspect", False, "mark"),
+    ],
+)
 def test_where_objects_are_not_known_a_shortcut_may_be_what_the_class_is_about(
-    make_diagnosis: Callable, parse: Callable, word: str, known: bool
+    make_diagnosis: Callable, parse: Callable, word: str, known: bool, attribute: str
 ) -> None:
-    told = Verdicts((verdict(word),), 9, SURE, LESS, ())
+    told = Verdicts((replace(verdict(word), attribute=attribute),), 9, SURE, LESS, ())
     found = make_diagnosis(count=16, wrong=4, verdicts=told, **({} if known else {"reliance": None}))
     said = word == "shortcut" and not known
     assert (
         "Look at the pictures: what a class is about is no shortcut." in parse(screen(found)).text
     ) is said
     text = parse(diagnosis_html(found)).text
-    assert ("If the examples show what the class is about" in text) is said
+    assert ("If the examples show what the class is about" in text) is (said and attribute != "warm edges")
 
 
 def test_what_only_a_learned_edit_proves_is_said_to_have_no_name_and_its_pictures_are_kept(

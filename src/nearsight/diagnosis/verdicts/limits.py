@@ -99,6 +99,27 @@ def limit_in_words(limit: float | None, images: int = 0, needed: int = 0) -> str
     )
 
 
+def other_limit_in_words(limit: float | None, images: int = 0, needed: int = 0) -> str:
+    """Say how small a further shortcut would have been found, where something was: as `limit_in_words`.
+
+    >>> other_limit_in_words(0.4)
+    'in the median class a difference of 40 points in a third of its images would have been found by accuracy alone'
+    >>> other_limit_in_words(None, images=12, needed=8)
+    'there may be more: 12 images of the median class test, too few to find a shortcut by accuracy alone'
+    >>> other_limit_in_words(None, images=5, needed=8)
+    'there may be more: 5 images of the median class test, and it takes 8 to find anything'
+    """
+    if limit is not None:
+        return (
+            f"in the median class a difference of {points(limit, 0)} points in a third of its images would have been "
+            "found by accuracy alone"
+        )
+    more = f"there may be more: {counted(images, 'image')} of the median class test"
+    if images < needed:
+        return f"{more}, and it takes {needed} to find anything"
+    return f"{more}, too few to find a shortcut by accuracy alone"
+
+
 def images_needed(classes: int, tests: int, rule: Rule = RULE, *, halves: bool) -> int:
     """Return how many images of a class must test until something that a third of them have can be believed.
 

@@ -39,6 +39,7 @@ from nearsight.diagnosis.verdicts.limits import (
     class_limits,
     images_needed,
     limit_in_words,
+    other_limit_in_words,
     typical_images,
     typical_limit,
 )
@@ -118,6 +119,11 @@ class Verdicts:
     def what_was_possible(self) -> str:
         """How small a shortcut would have been found, in words."""
         return limit_in_words(self.typical_limit, self.typical_images, self.needed)
+
+    @property
+    def what_else_was_possible(self) -> str:
+        """How small another shortcut would have been found, in words, beside those that were."""
+        return other_limit_in_words(self.typical_limit, self.typical_images, self.needed)
 
 
 @dataclass(frozen=True)
@@ -272,6 +278,7 @@ def _verdict(examined: Examined, judged: Judged, images: int) -> Verdict:
         and candidate.artefact
         and candidate.pictured
         and RULE.decides(found, judged.interventions),
+        missing=RULE.missing(found, judged.interventions) if judged.word != SHORTCUT else (),
     )
 
 
@@ -369,6 +376,7 @@ VERDICTS: Part[Seen, Verdicts] = Part(
                 Column("also", "list<string>"),
                 Column("artefact", "bool"),
                 Column("pictured", "bool"),
+                Column("missing", "list<string>"),
                 Column("images", "list<int64>"),
                 Column("alike", "list<int64>"),
                 Column("share", ESTIMATE),

@@ -3,11 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from nearsight.diagnosis.attributes.kinds import ATTRIBUTES
 from nearsight.diagnosis.candidates import ANY_CAUSE, IMAGE, TILE
+from nearsight.diagnosis.parted_decision import NO_PART_EDITS
+from nearsight.diagnosis.repeats.wording import MARK
 from nearsight.diagnosis.verdicts.associations import Association
 from nearsight.diagnosis.verdicts.interventions import GIVEN, LEARNED, TRANSPLANTED, WITHOUT, Intervention
+from nearsight.numbers import counted
+from nearsight.statistics.writing import points
 
 SHORTCUT, SUSPECT, NOTHING = "shortcut", "suspect", "nothing found"
+PICTURED = "it may be what these images picture, and not how they were made"
+# Attributes of whole images that the objects themselves have: their colours.
+_OF_OBJECTS = frozenset(attribute.name for attribute in ATTRIBUTES if attribute.pictured)
 
 
 @dataclass(frozen=True)
@@ -76,10 +84,13 @@ class Rule:
             return False
         chance = change.chance or 0.0
         beyond = change.high < chance if intervention.kind == WITHOUT else change.low > chance
-        least = self.least_effect_of_own if self.own(found) else self.least_effect
+        return beyond and intervention.effect >= self.least(found, intervention)
+
+    def least(self, found: Association, intervention: Intervention) -> float:
+        """Return how far an intervention must move images beyond chance to prove a candidate."""
         if intervention.kind == LEARNED:
-            least = self.least_effect_learned
-        return beyond and intervention.effect >= least
+            return self.least_effect_learned
+        return self.least_effect_of_own if self.own(found) else self.least_effect
 
     def proofs(self, found: Association, interventions: Sequence[Intervention]) -> list[Intervention]:
         """Return those of some interventions that prove that a candidate decides.
@@ -125,6 +136,48 @@ class Rule:
         proven = self.proofs(found, interventions)
         return SUSPECT if candidate.artefact or (proven and self.set_apart(found)) else NOTHING
 
+    def missing(self, found: Association, interventions: Sequence[Intervention]) -> tuple[str, ...]:
+        """Return what keeps a suspect from being a shortcut, in words; nothing for a shortcut.
+
+        These are the conditions of `word` that it does not meet. Its false discovery rate is none of them: what is
+        not believed is no suspect either.
+        """
+        candidate = found.candidate
+        lacks = []
+        if not candidate.artefact:
+            lacks.append(_of_the_object(found))
+        elif candidate.pictured:
+            lacks.append(PICTURED)
+        if not self.proofs(found, interventions):
+            lacks.append(self._unproven(found, interventions))
+        return tuple(lacks)
+
+    def _unproven(self, found: Association, interventions: Sequence[Intervention]) -> str:
+        """Say why no intervention proves a candidate, by the one that moved most."""
+        candidate = found.candidate
+        if not interventions:
+            able = candidate.added or candidate.removed or candidate.in_parts != NO_PART_EDITS
+            return (
+                "no image was changed to prove it"
+                if able
+                else "it cannot be added to an image or removed from one, so nothing proves it"
+            )
+        most = max(interventions, key=lambda one: one.effect)
+        if self.proves(found, most):
+            return (
+                "it makes wrong images of the class right, which proves nothing: its edit was learned from the class"
+                if candidate.causes == ANY_CAUSE
+                else "it makes wrong images of the class right, which proves nothing unless it moves images of other "
+                "classes too"
+            )
+        least, images = self.least(found, most), counted(most.images, "image")
+        if most.effect >= least:
+            return f"what changing {images} moved may be chance: they are too few"
+        return (
+            f"no change of images proves it: the strongest moved {points(max(0.0, most.effect))} points more than "
+            f"chance ({images}), and {points(least, 0)} are needed"
+        )
+
     def proven_by(self, found: Association, interventions: Sequence[Intervention]) -> str:
         """Return the kind of the strongest intervention that proves it, "" if none; "learned" if no other does."""
         proofs = self.proofs(found, interventions)
@@ -152,6 +205,22 @@ class Rule:
         may = self.may_differ(found) or difference >= self.least_difference
         few = self.own(found) and strong >= self.enough and may
         return bool(proofs) and (lost or self.differs(found) or few or self.nearly_all(found))
+
+
+def _of_the_object(found: Association) -> str:
+    """Say why something may be part of the object, or what the images show."""
+    candidate = found.candidate
+    if candidate.seen_in == TILE:
+        return "it may be part of the object: it is not known to lie off it"
+    if candidate.attribute in _OF_OBJECTS:
+        return "it may be the colour of the objects themselves"
+    if candidate.attribute == MARK:
+        return "it lies on the objects, so it may be what the class is about"
+    return (
+        "it may come from what the images show: it is not so much more frequent in the class than elsewhere "
+        f"({points(found.share.value or 0.0, 0)} % and {points(found.share.chance or 0.0, 0)} %) that this can be "
+        "ruled out"
+    )
 
 
 RULE = Rule()

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from nearsight.diagnosis.candidates import TABLE, TILE
+from nearsight.diagnosis.repeats.wording import MARK, OVERLAY, WATERMARK
 from nearsight.diagnosis.verdicts.interventions import GIVEN, LEARNED, TRANSPLANTED, Intervention
-from nearsight.diagnosis.verdicts.rule import SHORTCUT
+from nearsight.diagnosis.verdicts.rule import PICTURED, SHORTCUT
 from nearsight.numbers import agreeing, counted
 from nearsight.statistics import Estimate
 from nearsight.statistics.writing import points, whole_per_cent
@@ -15,7 +16,6 @@ from nearsight.statistics.writing import points, whole_per_cent
 NAMELESS = "fine detail without a name"
 # How many times stronger the difference that an edit makes is shown, and the longest side of these pictures.
 AMPLIFIED, EDITED_SIDE = 4, 128
-PICTURED = "it may be what these images picture, and not how they were made"
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +77,8 @@ class Verdict:
     it may be what these images show. `proven_by` is the kind of the intervention that proves it, "" if none
     does, or if an older version wrote it. If it is "learned", `edited` are some images before and after that edit,
     and `words` say only what it was found as. `alike` are those of `images` that do not look as if they had it, but
-    that the classifier takes for the class in the same way; no other figure counts them.
+    that the classifier takes for the class in the same way; no other figure counts them. `missing` says in words what
+    keeps a suspect from being a shortcut; nothing if an older version wrote it.
     """
 
     class_number: int
@@ -102,6 +103,20 @@ class Verdict:
     proven_by: str = ""
     edited: tuple[Edited, ...] = ()
     alike: tuple[int, ...] = ()
+    missing: tuple[str, ...] = ()
+
+    @property
+    def is_mark(self) -> bool:
+        """Whether it is something drawn at a place, which may also be what the class is about, such as scratches."""
+        return self.attribute in (MARK, OVERLAY, WATERMARK)
+
+    @property
+    def why_suspect(self) -> str:
+        """Why it is a suspect and no shortcut, a sentence; "" for a shortcut, or if that is not known."""
+        if self.verdict == SHORTCUT:
+            return ""
+        missing = self.missing or ((PICTURED,) if self.pictured else ())
+        return f"it is a suspect, not a shortcut, because {'; and '.join(missing)}" if missing else ""
 
     @property
     def ruled(self) -> tuple[int, ...]:
@@ -142,7 +157,7 @@ class Verdict:
                 f"; {counted(more, 'more image')} {agreeing(more, 'is', 'are')} taken for {class_name} in the same "
                 "way, and may have it too"
             )
-        return f"{said}; {PICTURED}" if self.pictured else said
+        return f"{said}; {self.why_suspect}" if self.why_suspect else said
 
     def proofs(self, class_name: str) -> tuple[str, ...]:
         """Say what the interventions showed, one sentence each."""
@@ -160,8 +175,7 @@ class Verdict:
                 f"Do not trust the accuracy on images of {class_name} without this. Train on images of {class_name} "
                 "without it, or add it to images of every class; `nearsight repair` does that."
             )
-        said = f"Look at the examples: if this does not belong to {class_name}, it is a shortcut."
-        return f"{PICTURED[0].upper()}{PICTURED[1:]}. {said}" if self.pictured else said
+        return f"Look at the examples: if this does not belong to {class_name}, it is a shortcut."
 
     def _proof(self, made: Intervention, class_name: str) -> str:
         chance = made.change.chance or 0.0

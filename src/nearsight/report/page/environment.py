@@ -115,6 +115,7 @@ def _environment() -> "Environment":
         "signed": writing.signed,
         "count": wording.count,
         "in_words": wording.in_words,
+        "others": wording.others,
         "sentence": wording.sentence,
         "code": code,
     }

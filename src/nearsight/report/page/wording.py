@@ -48,6 +48,15 @@ def count(amount: int, one: str, many: str = "") -> str:
     return f"{amount:,} {one if amount == 1 else many or f'{one}s'}"
 
 
+def others(amount: int, one: str, many: str = "") -> str:
+    """Write that these are the others.
+
+    >>> others(1, "class", "classes"), others(70, "class", "classes")
+    ('The other class', 'The other 70 classes')
+    """
+    return f"The other {one}" if amount == 1 else f"The other {count(amount, one, many)}"
+
+
 def sentence(text: str) -> str:
     """Write a sentence with a capital and a full stop.
 

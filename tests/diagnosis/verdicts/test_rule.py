@@ -1,0 +1,115 @@
+"""What the rule says of a suspect: which of its conditions is missing."""
+
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+
+from nearsight.diagnosis.candidates import ANY_CAUSE, IMAGE, TILE, Candidate
+from nearsight.diagnosis.verdicts.associations import Association
+from nearsight.diagnosis.verdicts.interventions import GIVEN, LEARNED, TRANSPLANTED, WITHOUT, Intervention
+from nearsight.diagnosis.verdicts.rule import PICTURED, RULE, SHORTCUT, SUSPECT
+from nearsight.diagnosis.with_and_without import WithAndWithout
+from nearsight.statistics import Estimate
+
+HAS = np.array([True, False])
+ALL = Estimate(0.9, 0.8, 1.0, n=20)
+CANDIDATE = Candidate(0, "blocks", "8-pixel blocks", True, HAS, HAS.astype(np.float32), 0.9)
+FOUND = Association(
+    CANDIDATE,
+    share=Estimate(0.6, 0.5, 0.7, n=40, chance=0.03),
+    accuracy=WithAndWithout(ALL, ALL, Estimate(0.7, 0.3, 0.9, n=40, chance=0.0), ALL),
+    p_share=0.0,
+    p_difference=0.0,
+)
+
+
+def association(**changed: object) -> Association:
+    return replace(FOUND, candidate=replace(CANDIDATE, **changed))
+
+
+def made(kind: str, effect: float, spread: float = 0.02, p: float = 0.001) -> Intervention:
+    change = -effect if kind == WITHOUT else effect
+    return Intervention(
+        kind, ALL, ALL, Estimate(change, change - spread, change + spread, 12, chance=0.0), 12, p
+    )
+
+
+PROOF = made(TRANSPLANTED, 0.5)
+
+
+def same(image: object) -> object:
+    return image
+
+
+@pytest.mark.parametrize(
+    ("changed", "interventions", "said"),
+    [
+        ({"pictured": True}, [PROOF], PICTURED),
+        (
+            {"artefact": False, "attribute": "brightness"},
+            [PROOF],
+            "more frequent in the class than elsewhere (60 % and 3 %)",
+        ),
+        ({"artefact": False, "attribute": "warm"}, [PROOF], "it may be the colour of the objects themselves"),
+        ({"artefact": False, "attribute": "mark"}, [PROOF], "it lies on the objects"),
+        (
+            {"artefact": False, "seen_in": TILE, "attribute": "reason"},
+            [PROOF],
+            "it is not known to lie off it",
+        ),
+        ({}, [], "it cannot be added to an image or removed from one"),
+        ({"put_on": same}, [], "no image was changed to prove it"),
+        (
+            {},
+            [made(TRANSPLANTED, 0.04)],
+            "the strongest moved 4.0 points more than chance (12 images), and 10 are needed",
+        ),
+        (
+            {},
+            [made(LEARNED, 0.2)],
+            "the strongest moved 20.0 points more than chance (12 images), and 30 are needed",
+        ),
+        ({}, [made(WITHOUT, -0.1)], "the strongest moved 0.0 points"),
+        (
+            {},
+            [made(TRANSPLANTED, 0.4, spread=0.5)],
+            "what changing 12 images moved may be chance: they are too few",
+        ),
+        (
+            {},
+            [made(GIVEN, 0.5), made(TRANSPLANTED, 0.01, p=0.6)],
+            "unless it moves images of other classes too",
+        ),
+        (
+            {"causes": ANY_CAUSE},
+            [made(GIVEN, 0.5), made(TRANSPLANTED, 0.01)],
+            "its edit was learned from the class",
+        ),
+    ],
+)
+def test_each_condition_that_a_suspect_lacks_is_said(
+    changed: dict[str, object], interventions: list[Intervention], said: str
+) -> None:
+    found = association(**changed)
+    assert RULE.word(found, interventions, q=0.01) in {SUSPECT, "nothing found"}
+    [lacks] = RULE.missing(found, interventions)
+    assert said in lacks
+
+
+def test_every_suspect_lacks_something_and_no_shortcut_does() -> None:
+    words = set()
+    kinds = [
+        [],
+        *([made(kind, effect)] for kind in (TRANSPLANTED, GIVEN, WITHOUT, LEARNED) for effect in (0.05, 0.5)),
+    ]
+    for artefact, pictured, seen_in, interventions in product(
+        (True, False), (True, False), (IMAGE, TILE), kinds
+    ):
+        found = association(artefact=artefact, pictured=pictured, seen_in=seen_in)
+        word = RULE.word(found, interventions, q=0.01)
+        words.add(word)
+        if word in {SHORTCUT, SUSPECT}:
+            assert bool(RULE.missing(found, interventions)) == (word == SUSPECT)
+    assert {SHORTCUT, SUSPECT} <= words
