@@ -76,7 +76,7 @@ def measure_step(model: str, size: int, batch: int, width: float = 1.0) -> dict[
     before = _page_faults()
     passed = [seconds(step, CPU, processor=one_thread) for _ in range(TURNS)]
     faults = (_page_faults() - before) / TURNS
-    with profile(activities=[ProfilerActivity.CPU]) as profiled:
+    with profile(activities=[ProfilerActivity.CPU], acc_events=True) as profiled:
         step()
     return {
         "size": size,

@@ -67,8 +67,14 @@ def begin(rank, port, end):
     if child:
         return child
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "MASTER_PORT": str(port)}
+    own = os.getpid()
+    def tell():
+        os.write(1, f"{end} {rank} {distributed.is_initialized()}\\n".encode())
+        # At the end of a process that was forked, PyTorch 2.11 waits for threads that only its parent has.
+        if os.getpid() != own:
+            os._exit(0)
     # What is registered first is called last.
-    atexit.register(lambda: os.write(1, f"{end} {rank} {distributed.is_initialized()}\\n".encode()))
+    atexit.register(tell)
     try:
         with together.all_processes() as processes:
             assert processes.each(lambda: rank) == [0, 1]

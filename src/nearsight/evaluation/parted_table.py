@@ -219,21 +219,24 @@ def read_predicted(path: Path) -> "pa.Table":
 
     Raises `InputError` if it does not exist or cannot be read.
     """
-    import pyarrow as pa
-
-    return pa.concat_tables(list(_read(path)), promote_options="permissive")
+    return _in_one(list(_read(path)))
 
 
 def first_rows(path: Path, count: int) -> "pa.Table":
     """Read the first rows of a finished table of predictions, and no more than a batch beyond them."""
-    import pyarrow as pa
-
     found: list[pa.Table] = []
     for table in _read(path):
         found.append(table)
         if sum(map(len, found)) >= count:
             break
-    return pa.concat_tables(found, promote_options="permissive").slice(0, count)
+    return _in_one(found).slice(0, count)
+
+
+def _in_one(tables: list["pa.Table"]) -> "pa.Table":
+    """Return the rows of some tables as one, without empty chunks, at which pyarrow 21 writes a CSV's names twice."""
+    import pyarrow as pa
+
+    return pa.concat_tables([table for table in tables if len(table)] or tables, promote_options="permissive")
 
 
 def _read(file: Path) -> Iterator["pa.Table"]:
