@@ -44,12 +44,13 @@ MAY_IMPORT: dict[str, set[str]] = {
         "rows",
         "settings",
         "shortage",
+        "stopping",
     },
     "tiles": {"settings"},
     "models": {"notebook", "write", "rows", "settings", "shortage"},
     "runs": {"lock", "models", "statistics"},
     "evidence": {"allocator", "progress", "statistics", "tiles", "models", "shortage"},
-    "training": {"progress", "together", "data", "tiles", "models", "runs", "shortage", "stopping"},
+    "training": {"progress", "together", "data", "tiles", "models", "runs", "shortage"},
     "evaluation": {"together", "data", "statistics", "evidence", "runs"},
     "diagnosis": {"data", "evidence", "evaluation", "runs"},
     "study": {"data", "tiles", "training", "evaluation", "runs"},
@@ -57,7 +58,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "repair": {"diagnosis", "training"},
     "report": {"diagnosis", "study", "dimension", "repair"},
     "verbs": {"report"},
-    "cli": {"verbs", "stopping"},
+    "cli": {"verbs"},
     "__main__": {"cli"},
 }
 

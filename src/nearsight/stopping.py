@@ -3,11 +3,15 @@
 import signal
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
 
 # Signals that ask a process to end; Windows has no SIGHUP.
 ASKING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+CONTINUES = "interrupted; what is finished is kept: the same command continues"
 
 
 class Stopped(KeyboardInterrupt):
@@ -55,3 +59,29 @@ class Asked(ABC):
     @abstractmethod
     def ask(self, number: int, frame: FrameType | None) -> None:
         """Handle a signal, as one of Python's handlers does."""
+
+
+@contextmanager
+def continuing(directory: Path | None, files: str = "*") -> Iterator[None]:
+    """While entered, an interruption says that the same command continues, if such files are kept in the directory.
+
+    >>> import tempfile
+    >>> kept, empty = Path(tempfile.mkdtemp()), Path(tempfile.mkdtemp())
+    >>> _ = (kept / "block-000000.safetensors").write_bytes(b"")
+    >>> for directory in (kept, empty, empty / "none", None):
+    ...     try:
+    ...         with continuing(directory):
+    ...             raise KeyboardInterrupt
+    ...     except KeyboardInterrupt as error:
+    ...         print([*error.args])
+    ['interrupted; what is finished is kept: the same command continues']
+    []
+    []
+    []
+    """
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        if directory is not None and any(directory.glob(files)):
+            error.args = (CONTINUES,)
+        raise

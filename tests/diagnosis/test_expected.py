@@ -7,7 +7,7 @@ import torch
 from nearsight.data import ImageSet, MemoryImages
 from nearsight.diagnosis import expected
 from nearsight.diagnosis.attributes import answered
-from nearsight.diagnosis.expected import Expected, expected_diagnosis
+from nearsight.diagnosis.expected import Expected, expected_diagnosis, wider_stride
 from nearsight.diagnosis.parts import PARTS, named, with_needs
 from nearsight.evaluation.expected import FullPass, expected_of
 from nearsight.evidence import Cost, TiledModel
@@ -78,3 +78,29 @@ def test_a_decision_about_few_small_images_takes_time_too(monkeypatch: pytest.Mo
     monkeypatch.setattr(expected, "expected_of", expected_of)
     monkeypatch.setattr(Stopwatch, "seconds", lambda _: 1.0)
     assert expected.seconds_of_decision(bound(8), black(4)) > 0
+
+
+@pytest.mark.parametrize(
+    ("fixed", "of_a_tile", "stride"),
+    [
+        # Not long; half the tile; two thirds of it; all of it; long even so, but shorter; hardly shorter.
+        (0.0, 100.0, None),
+        (0.0, 190.0, 12),
+        (0.0, 280.0, 16),
+        (0.0, 400.0, 24),
+        (0.0, 1800.0, 24),
+        (3000.0, 60.0, None),
+    ],
+)
+def test_a_long_diagnosis_is_shortened_by_a_stride_that_suffices(
+    fixed: float, of_a_tile: float, stride: int | None
+) -> None:
+    def foresee(asked: TiledModel) -> Expected:
+        # Of a strip of 48 pixels.
+        seconds = fixed + of_a_tile * 48 / asked.sides()[1]
+        return Expected(seconds, seconds)
+
+    tiled = bound(8).at(24, 6)
+    found = wider_stride(tiled, foresee, foresee(tiled).least)
+    asked = None if stride is None else (stride, foresee(tiled.at(24, stride)).least)
+    assert found == asked

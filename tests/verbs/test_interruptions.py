@@ -20,6 +20,8 @@ from nearsight.report import heatmap_making
 from nearsight.settings import Sampling
 
 HALF = (0.5, 0.5, 0.5)
+# What a diagnosis counts after its pass.
+FOLLOWING = "object and background removed"
 
 
 class Interrupting:
@@ -75,6 +77,13 @@ def test_the_pass_of_a_diagnosis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(KeyboardInterrupt, match="the same command continues"):
         diagnose("again", Interrupting("evaluating images", after=6))
     assert len([*(tmp_path / "again" / "diagnosis.parts").iterdir()]) == 1
+    # What follows the pass begins anew, but the pass does not.
+    with pytest.raises(KeyboardInterrupt, match="the same command continues"):
+        diagnose("later", Interrupting("evaluating images", after=6))
+    with pytest.raises(KeyboardInterrupt, match="the same command continues"):
+        diagnose("later", Interrupting(FOLLOWING, after=1))
+    with pytest.raises(KeyboardInterrupt, match=r"^$"):
+        diagnose("short", Interrupting(FOLLOWING, after=1))
     watching = [Interrupting("evaluating images") for _ in range(2)]
     in_processes(monkeypatch, 2, lambda rank: diagnose("again", watching[rank]))
     assert sum(each.done for each in watching) == 10 - 4

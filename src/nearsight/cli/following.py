@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nearsight.progress import duration
+from nearsight.progress import QUARTER_HOUR, duration
 
 if TYPE_CHECKING:
     from nearsight.study import Comparison
@@ -19,34 +19,40 @@ _SAYS_FIRST = "says how long it takes before it begins"
 def after_training(
     run: Path,
     evaluated: Mapping[str, Any],
-    diagnosis: Callable[[], float | None] = lambda: None,
+    diagnosis: Callable[[], tuple[int | None, float] | None] = lambda: None,
     tile: int | None = None,
 ) -> str:
     """Say what follows a trained run: a finer evaluation if that takes at most a minute, otherwise a diagnosis.
 
     >>> after_training(Path("runs/a"), {"tile": 16, "stride": 4, "seconds": 3.0})
     'next: nearsight evaluate runs/a --stride 1 (more tiles: about 0:48)'
-    >>> after_training(Path("runs/a"), {"tile": 56, "stride": 14, "seconds": 165.0}, lambda: 905.0)
-    'next: nearsight diagnose runs/a (what it relies on, and where it errs: about 15:05)'
-    >>> after_training(Path("runs/a"), {"seconds": 3.0}, lambda: 65.0, tile=24)
+    >>> after_training(Path("runs/a"), {"tile": 56, "stride": 14, "seconds": 165.0}, lambda: (None, 605.0))
+    'next: nearsight diagnose runs/a (what it relies on, and where it errs: about 10:05)'
+    >>> after_training(Path("runs/a"), {"tile": 24, "stride": 6, "seconds": 30.0}, lambda: (16, 819.0))
+    'next: nearsight diagnose runs/a --stride 16 (what it relies on, and where it errs: about 13:39)'
+    >>> after_training(Path("runs/a"), {"seconds": 3.0}, lambda: (None, 65.0), tile=24)
     'next: nearsight diagnose runs/a --tile 24 (what it relies on, and where it errs: about 1:05)'
     >>> after_training(Path("runs/a"), {})
     'next: nearsight report runs/a (its page: some seconds)'
 
     `evaluated` is what result.json says about the evaluation that was just done, empty if there was none. Its
-    seconds say how long another takes: as many times longer as there are more tiles. `diagnosis` measures how many
-    seconds a diagnosis takes; it is called only if that is suggested. `tile` is the side of the tiles that it is to
-    look at, for a network of whole images, which has none.
+    seconds say how long another takes: as many times longer as there are more tiles. `diagnosis` measures
+    how many seconds a diagnosis takes, and gives them after the stride for one that is not too long, None for the
+    usual stride; it is called only if that is suggested. `tile` is the side of the tiles that it is to look at, for a
+    network of whole images, which has none.
     """
     spent = evaluated.get("seconds")
     if spent is None:
         return after_evaluating(run)
     finer = finer_stride(evaluated.get("stride"), spent)
     if finer is None:
-        seconds = diagnosis()
+        stride, seconds = diagnosis() or (None, None)
         this = "this evaluation" if spent < 1 else f"the {duration(spent)} of this evaluation"
         cost = f"longer than {this}" if seconds is None else _about(seconds)
-        asked = shlex.quote(str(run)) + ("" if tile is None else f" --tile {tile}")
+        tiles = {"tile": tile, "stride": stride}
+        asked = shlex.quote(str(run)) + _options(
+            {name: one for name, one in tiles.items() if one is not None}
+        )
         return f"next: nearsight diagnose {asked} (what it relies on, and where it errs: {cost})"
     stride, seconds = finer
     asked = f"{shlex.quote(str(run))} --stride {stride}"
@@ -134,6 +140,8 @@ def after_diagnosing(
     'next: nearsight repair runs/a (diagnoses its training images and trains on: about 7:05)'
     >>> after_diagnosing("runs/a", 1, 130.0, repair=lambda: 305.0, chose="more")
     'next: nearsight repair runs/a --diagnosis more (trains on without it: about 5:05)'
+    >>> after_diagnosing("runs/a", 1, 130.0, repair=lambda: 1619.0, chose="more").rpartition(" (")[2]
+    'trains on without it: about 26:59; less with --no-again, which does not diagnose the test images)'
     >>> after_diagnosing("runs/a", 0, 130.0)
     'next: nearsight heatmap runs/a IMAGE (what speaks for each class in one image: some seconds)'
     >>> after_diagnosing("runs/a", 0, 130.0, "more", diagnosis=lambda: 90.0).rpartition(" --out ")[2]
@@ -145,10 +153,10 @@ def after_diagnosing(
     if shortcuts:
         expected = repair()
         if chose is not None:
-            cost = "" if expected is None else f": {_about(expected)}"
+            cost = "" if expected is None else f": {_of_repair(expected)}"
             asked = f"{named} --diagnosis {shlex.quote(chose)}"
             return f"next: nearsight repair {asked} (trains on without {'it' if shortcuts == 1 else 'them'}{cost})"
-        cost = f"longer than these {duration(seconds)}" if expected is None else _about(expected)
+        cost = f"longer than these {duration(seconds)}" if expected is None else _of_repair(expected)
         return f"next: nearsight repair {named}{given} (diagnoses its training images and trains on: {cost})"
     if train is not None:
         asked = f"{named}{given} --split train --parts verdicts --out {shlex.quote(train)}"
@@ -191,6 +199,11 @@ def after_repairing(
 
 def _options(tiles: Mapping[str, int] | None) -> str:
     return "".join(f" --{name.replace('_', '-')} {value}" for name, value in (tiles or {}).items())
+
+
+def _of_repair(seconds: float) -> str:
+    less = "; less with --no-again, which does not diagnose the test images" if seconds > QUARTER_HOUR else ""
+    return f"{_about(seconds)}{less}"
 
 
 def _about(seconds: float) -> str:

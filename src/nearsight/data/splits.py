@@ -156,11 +156,14 @@ def alike(images: ImageSet, kept: str = "on one side of the test cut") -> tuple[
         near = near[~large[cluster[near[:, 0]]]]
     pairs = np.concatenate([near, copies])
     if len(pairs):
-        together = np.bincount(clusters(len(images), pairs))
+        number = clusters(len(images), pairs)
+        together = np.bincount(number)
         several = together[together > 1]
+        first = np.flatnonzero(number == number[np.flatnonzero(together[number] > 1)[0]])
+        one, other = (str(images.identity.paths[i] or images.path(int(i))) for i in first[:2])
         notes.append(
             f"near-duplicates: {int(several.sum())} of {len(images)} images, in {len(several)} "
-            f"{'cluster' if len(several) == 1 else 'clusters'}, each kept {kept}"
+            f"{'cluster' if len(several) == 1 else 'clusters'} (such as {one} and {other}), each kept {kept}"
         )
     return pairs, notes
 

@@ -3,6 +3,7 @@
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,7 +17,7 @@ from nearsight.diagnosis import parts as registry
 from nearsight.diagnosis.choosing import training_images
 from nearsight.diagnosis.decision import Decision
 from nearsight.diagnosis.draw import draw
-from nearsight.diagnosis.expected import expected_diagnosis
+from nearsight.diagnosis.expected import Expected, expected_diagnosis, wider_stride
 from nearsight.diagnosis.observing import pass_over
 from nearsight.diagnosis.part import Nothing, Part
 from nearsight.diagnosis.parted import PartedPictures
@@ -29,7 +30,7 @@ from nearsight.evidence import TiledModel
 from nearsight.models import Classifier
 from nearsight.models.weights_digest import digest_of_weights
 from nearsight.numbers import agreeing, counted
-from nearsight.progress import SILENT, Progress
+from nearsight.progress import SILENT, Progress, duration
 from nearsight.settings.protocols import FULL_PASS
 from nearsight.together import ONE_PROCESS, Processes
 
@@ -108,17 +109,18 @@ def diagnose(
     counts = f"{counted(len(examined), 'image')} in {counted(len(measured), 'part')}"
     progress.say(f"diagnosing {counts}: {', '.join(part.name for part in measured)}")
     if progress is not SILENT:
-        expected = expected_diagnosis(
-            bound,
-            examined,
-            measured,
+        foresee = partial(
+            expected_diagnosis,
+            images=examined,
+            parts=measured,
             others=beside,
             faithfulness=faithfulness,
             seed=seed,
             workers=workers,
         )
+        expected = foresee(bound)
         if told := expected.sentence():
-            progress.say(told)
+            progress.say(f"{told}{_shorter(bound, foresee, expected.least)}")
     evaluation, grids, seen = pass_over(
         bound,
         examined,
@@ -189,6 +191,11 @@ def diagnose(
         weights=digest_of_weights(classifier.network),
         predictions=subject.predictions,
     )
+
+
+def _shorter(bound: TiledModel, foresee: Callable[[TiledModel], Expected], seconds: float) -> str:
+    found = wider_stride(bound, foresee, seconds)
+    return "" if found is None else f"; about {duration(found[1])} with `stride={found[0]}`"
 
 
 def _of_the_first(processes: Processes, found: T) -> T:

@@ -1,7 +1,7 @@
 """How long a diagnosis will take, before it begins: from a few images that are scored and measured beforehand."""
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -34,7 +34,7 @@ from nearsight.diagnosis.verdicts.part import LONGEST, VERDICTS
 from nearsight.errors import InputError
 from nearsight.evaluation.expected import expected_of
 from nearsight.evidence import TiledModel
-from nearsight.progress import SAID_SECONDS, Stopwatch, duration
+from nearsight.progress import QUARTER_HOUR, SAID_SECONDS, Stopwatch, duration
 from nearsight.tiles import TileGrid
 
 # What cannot be known beforehand, as it was in diagnoses of photographs (docs/performance.md): how many of the images
@@ -45,6 +45,8 @@ WRONG, CANDIDATES, NEW = 0.15, 1.3, 0.5
 OF_IMAGE, OF_CLASS, MOST_CLASSES = 1.5, 1700.0, 20
 # Images that are measured beforehand, and rows of one that is too large to be held.
 TIMED, TIMED_ROWS = 3, 512
+# Strides by which a long diagnosis could be shortened, as shares of the tile. Beyond the tile there would be gaps.
+WIDER = (1 / 2, 2 / 3, 1)
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,31 @@ def expected_diagnosis(
     taken = min(MOST_IMAGES, count, MOST_PIXELS // removals) if REASONS.name in names else 0
     each = timed.whole_rate * removals
     return Expected(seconds + wrong * 2 * timed.tiles, seconds + (wrong + taken) * each)
+
+
+def wider_stride(
+    bound: TiledModel, expected: Callable[[TiledModel], Expected], seconds: float
+) -> tuple[int, float] | None:
+    """Return a stride with which a long diagnosis takes a quarter of an hour at most, and the seconds that it takes.
+
+    >>> wider_stride(TiledModel(toy, tile=24), expected, 3299.0)  # doctest: +SKIP
+    (16, 819.0)
+
+    `expected` foresees the diagnosis of a bound model, which takes so many `seconds` as it is bound. The stride is
+    half the tile if that is wide enough, otherwise two thirds, otherwise the tile. None if that saves less than half,
+    or if the diagnosis is not long.
+    """
+    if seconds <= QUARTER_HOUR:
+        return None
+    tile, stride = bound.sides()
+    wider = sorted({round(share * tile) for share in WIDER})
+    found = None
+    for asked in reversed([one for one in wider if one > stride]):
+        least = expected(bound.at(tile, asked)).least
+        if least > (seconds / 2 if found is None else QUARTER_HOUR):
+            break
+        found = asked, least
+    return found
 
 
 def seconds_of_decision(bound: TiledModel, images: ImageSet, *, workers: int = 0) -> float:

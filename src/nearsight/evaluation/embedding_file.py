@@ -30,6 +30,7 @@ from nearsight.progress import SILENT, Progress, Stopwatch
 from nearsight.read import opened_table, said_of
 from nearsight.runs.run import METADATA
 from nearsight.statistics.writing import scaled
+from nearsight.stopping import continuing
 from nearsight.tiles import TileGrid
 from nearsight.together import ONE_PROCESS, Processes
 from nearsight.write import plain, replace_atomically
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 # A part ends this many seconds after it was begun, with the group of images that it is in.
 PART_SECONDS = 20.0
+_PARTS = "part-*.parquet"
 _GIB = 2**30
 # What the file may take more than its parts.
 _ROOM = 1.1
@@ -65,7 +67,7 @@ def write_embeddings(
     """
     parts = _Parts(path.with_name(f"{path.name}.parts"), _key(bound, images))
     counts = tile_counts(bound, images)
-    with writing_parts(parts.directory, progress):
+    with writing_parts(parts.directory, progress), continuing(parts.directory, _PARTS):
         if path.is_dir():
             raise InputError(f"{path} is a directory; choose another `out`")
         [kept, *_] = processes.each(lambda: parts.begin() if processes.first else [])
@@ -175,7 +177,7 @@ class _Parts:
         remove_parts(self.directory)
 
     def _files(self) -> list[Path]:
-        return sorted(self.directory.glob("part-*.parquet"))
+        return sorted(self.directory.glob(_PARTS))
 
 
 def _tables_of(part: Path) -> Iterator["pa.Table"]:

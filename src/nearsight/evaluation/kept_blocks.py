@@ -14,6 +14,7 @@ from nearsight.errors import InputError
 from nearsight.read import read_tensors
 from nearsight.runs.run import METADATA
 from nearsight.schema import numbered
+from nearsight.stopping import CONTINUES
 from nearsight.write import plain, write_tensors
 
 T = TypeVar("T")
@@ -90,7 +91,7 @@ class KeptBlocks(Generic[T]):
             yield
         except BaseException as error:
             if self._write() and isinstance(error, KeyboardInterrupt):
-                error.args = ("interrupted; what is finished is kept: the same command continues",)
+                error.args = (CONTINUES,)
             raise
         if self._begun:
             self._write()

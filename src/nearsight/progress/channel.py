@@ -49,4 +49,6 @@ class Silent:
 
 # The time that work takes is told before it begins, if it is longer than this.
 SAID_SECONDS = 10.0
+# What shortens it is told too, if it is longer than this.
+QUARTER_HOUR = 15 * 60.0
 SILENT: Progress = Silent()

@@ -31,6 +31,7 @@ EMULATED = 16
 PASSES = 3
 # A check that may take longer than this is announced.
 SAID_SECONDS = 3.0
+EXACT = "as exact as bfloat16 should be"
 
 
 @dataclass(frozen=True)
@@ -85,15 +86,11 @@ def choose_precision(
             "float32",
             f"bfloat16 {worst} differ from float32 by {errors[worst]:.1%}, more than {TOLERANCES[worst]:.0%}",
         )
-    exact = (
-        f"as exact as bfloat16 should be ({worst} differ by {errors[worst]:.0%}, at most {TOLERANCES[worst]:.0%} is "
-        "allowed)"
-    )
     if device == "cuda":
-        return PrecisionChoice("bfloat16", f"this GPU has it, and it is {exact}")
+        return PrecisionChoice("bfloat16", f"this GPU has it, and it is {EXACT}")
     if timed and quick > SLOWEST * slow:
         return PrecisionChoice("float32", f"bfloat16 takes {quick / slow:.1f} times as long here")
-    return PrecisionChoice("bfloat16", f"{slow / quick:.1f} times as fast as float32 here, and {exact}")
+    return PrecisionChoice("bfloat16", f"{slow / quick:.1f} times as fast as float32 here, and {EXACT}")
 
 
 def _probe(network: nn.Module, images: Tensor, dtype: torch.dtype) -> tuple[dict[str, Tensor], float]:

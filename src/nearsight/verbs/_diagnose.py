@@ -23,6 +23,7 @@ from nearsight.settings import Machine, Reading
 from nearsight.settings.choices import DEFAULT_SPLIT
 from nearsight.shortage import tells_of_memory
 from nearsight.signatures import fields_of, takes_fields_of, without_fields_of
+from nearsight.stopping import continuing
 from nearsight.together import all_processes
 from nearsight.verbs.binding import Binding, LookingOptions
 from nearsight.verbs.null_networks import nulls_like
@@ -117,26 +118,27 @@ def diagnose(
             else None
         )
         keep = None if out is None else Path(out) / "diagnosis.parts"
-        found = diagnosis.diagnose(
-            bound,
-            matched.images,
-            model=model_name(model),
-            others=_others(examined.others, bound.classes),
-            parts=parts,
-            groups=groups,
-            limit=images,
-            faithfulness=faithfulness,
-            nulls=nulls,
-            seed=seed,
-            workers=(machine or Machine()).decoding_workers(),
-            keep=keep,
-            processes=processes,
-            progress=channel,
-        )
-        if out is not None and keep is not None:
-            processes.first_does(partial(write_diagnosis, found, out))
-            if processes.first:
-                shutil.rmtree(keep, ignore_errors=True)
+        with continuing(keep):
+            found = diagnosis.diagnose(
+                bound,
+                matched.images,
+                model=model_name(model),
+                others=_others(examined.others, bound.classes),
+                parts=parts,
+                groups=groups,
+                limit=images,
+                faithfulness=faithfulness,
+                nulls=nulls,
+                seed=seed,
+                workers=(machine or Machine()).decoding_workers(),
+                keep=keep,
+                processes=processes,
+                progress=channel,
+            )
+            if out is not None and keep is not None:
+                processes.first_does(partial(write_diagnosis, found, out))
+                if processes.first:
+                    shutil.rmtree(keep, ignore_errors=True)
     return found
 
 

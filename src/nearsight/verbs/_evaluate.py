@@ -20,6 +20,7 @@ from nearsight.settings import Machine, Reading
 from nearsight.settings.choices import DEFAULT_SPLIT
 from nearsight.shortage import tells_of_memory
 from nearsight.signatures import fields_of, takes_fields_of, without_fields_of
+from nearsight.stopping import continuing
 from nearsight.together import all_processes
 from nearsight.verbs.binding import Binding, LookingOptions
 from nearsight.verbs.sources import AnyModel, as_trained, find_images, opened_run
@@ -91,7 +92,7 @@ def evaluate(
         if place is not None:
             Evaluation.check_place(place)
         keep = None if place is None else place / split_name("evaluation.parts", split)
-        with writing(place, channel):
+        with writing(place, channel), continuing(keep):
             matched = match_classes(found.images, bound.classes, class_map)
             for note in (*bound.notes, *matched.notes):
                 channel.warn(note)

@@ -17,6 +17,7 @@ from nearsight.settings import EvidenceKind, Fill, Machine, Reading
 from nearsight.settings.choices import DEFAULT_EVIDENCE, DEFAULT_FILL
 from nearsight.shortage import tells_of_memory
 from nearsight.signatures import takes_fields_of
+from nearsight.stopping import continuing
 from nearsight.together import all_processes
 from nearsight.verbs.binding import Binding, ModelOptions
 from nearsight.verbs.sources import AnyModel, as_trained, trained_on_among
@@ -98,7 +99,8 @@ def heatmap(
                 f"{agreeing(len(seen), 'is a training image', 'are training images')} of the run: {seen[0]}"
             )
         if out is not None and keep is not None:
-            found.save(out, processes)
+            with continuing(keep):
+                found.save(out, processes)
             if processes.first:
                 shutil.rmtree(keep, ignore_errors=True)
     return found

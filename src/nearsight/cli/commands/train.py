@@ -44,7 +44,7 @@ def run(options: Namespace) -> Result:
     from nearsight.cli.following import after_cross_validating, after_training, tile_within
     from nearsight.cli.show import print_cross_validation, print_lines, print_training
     from nearsight.study import CrossValidation
-    from nearsight.verbs.foreseen import seconds_of_diagnosis
+    from nearsight.verbs.foreseen import quick_diagnosis
 
     run = verbs.train(
         options.data,
@@ -68,6 +68,6 @@ def run(options: Namespace) -> Result:
         evaluated = run.result.get("evaluation", {}).get("test", {})
         # A network of whole images has no tile of its own.
         tile = tile_within(run.training["pixels_per_image"]) if evaluated.get("tile") is None else None
-        diagnosis = partial(seconds_of_diagnosis, run.directory, machine_of(options), tile=tile)
+        diagnosis = partial(quick_diagnosis, run.directory, machine_of(options), tile=tile)
         print_lines([f"run: {run.directory}", after_training(run.directory, evaluated, diagnosis, tile)])
     return {"run": str(run.directory), **run.result}

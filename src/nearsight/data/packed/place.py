@@ -21,6 +21,7 @@ from nearsight.lock import LOCK, contents, writing
 from nearsight.numbers import counted
 from nearsight.progress import Progress, Stopwatch, duration
 from nearsight.read import open_regular
+from nearsight.stopping import continuing
 
 _TABLE = ".parquet"
 _COUNTED = "packing images"
@@ -67,7 +68,8 @@ def pack_place(source: Path, out: Path, workers: int, progress: Progress) -> Pac
     files = _files(source)
     _check(source, out)
     unfinished = out.with_name(f"{out.name}.unfinished")
-    with writing(unfinished, progress):
+    # The lock is hidden.
+    with writing(unfinished, progress), continuing(unfinished, "[!.]*"):
         _foresee(files, out, workers, progress)
         outcome, done = Outcome(), 0
         with _processes(workers) as each:
