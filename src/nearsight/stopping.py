@@ -11,7 +11,7 @@ from typing import Any, Self
 
 # Signals that ask a process to end; Windows has no SIGHUP.
 ASKING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-CONTINUES = "interrupted; what is finished is kept: the same command continues"
+_CONTINUES = "interrupted; what is finished is kept: the same command continues"
 
 
 class Stopped(KeyboardInterrupt):
@@ -83,5 +83,5 @@ def continuing(directory: Path | None, files: str = "*") -> Iterator[None]:
         yield
     except KeyboardInterrupt as error:
         if directory is not None and any(directory.glob(files)):
-            error.args = (CONTINUES,)
+            error.args = (_CONTINUES,)
         raise

@@ -14,7 +14,7 @@ from nearsight.errors import InputError
 from nearsight.read import read_tensors
 from nearsight.runs.run import METADATA
 from nearsight.schema import numbered
-from nearsight.stopping import CONTINUES
+from nearsight.stopping import continuing
 from nearsight.write import plain, write_tensors
 
 T = TypeVar("T")
@@ -87,12 +87,12 @@ class KeptBlocks(Generic[T]):
 
         Short work leaves nothing: if it ends well, and no block of it was written before, none is.
         """
-        try:
-            yield
-        except BaseException as error:
-            if self._write() and isinstance(error, KeyboardInterrupt):
-                error.args = (CONTINUES,)
-            raise
+        with continuing(self.directory):
+            try:
+                yield
+            except BaseException:
+                self._write()
+                raise
         if self._begun:
             self._write()
 
@@ -103,8 +103,8 @@ class KeptBlocks(Generic[T]):
         if self._bytes > MOST_WAITING or time.monotonic() - self._written > KEEP_SECONDS:
             self._write()
 
-    def _write(self) -> bool:
-        """Write the waiting blocks; return whether any block is kept."""
+    def _write(self) -> None:
+        """Write the waiting blocks."""
         for block, (tensors, said) in self._waiting.items():
             made_with = plain(self._asked(block))
             if made_with is not None:
@@ -113,7 +113,6 @@ class KeptBlocks(Generic[T]):
                 write_tensors(self._file(block), tensors, {METADATA: json.dumps(values)})
         self._waiting.clear()
         self._bytes, self._written = 0, time.monotonic()
-        return self.directory.is_dir()
 
     def _file(self, block: int) -> Path:
         return self.directory / f"block-{block:06}.safetensors"

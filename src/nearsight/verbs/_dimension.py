@@ -15,6 +15,7 @@ from nearsight.report import write_dimension
 from nearsight.settings import Machine, Reading, ReadingOptions, Sampling
 from nearsight.shortage import tells_of_memory
 from nearsight.signatures import takes_fields_of
+from nearsight.stopping import continuing
 from nearsight.together import all_processes
 from nearsight.verbs.binding import Binding
 from nearsight.verbs.sources import AnyModel
@@ -63,19 +64,20 @@ def dimension(
         for note in sets.notes:
             channel.say(note)
         keep = None if out is None else Path(out) / "dimension.parts"
-        found = measure_dimension(
-            sets,
-            tiles=tiles,
-            comparison=comparison,
-            embedding=bound,
-            sampling=sampling,
-            device=(machine or Machine()).torch_device(),
-            keep=keep,
-            processes=processes,
-            progress=channel,
-        )
-        if out is not None and keep is not None:
-            processes.first_does(partial(write_dimension, found, out))
-            if processes.first:
-                shutil.rmtree(keep, ignore_errors=True)
+        with continuing(keep):
+            found = measure_dimension(
+                sets,
+                tiles=tiles,
+                comparison=comparison,
+                embedding=bound,
+                sampling=sampling,
+                device=(machine or Machine()).torch_device(),
+                keep=keep,
+                processes=processes,
+                progress=channel,
+            )
+            if out is not None and keep is not None:
+                processes.first_does(partial(write_dimension, found, out))
+                if processes.first:
+                    shutil.rmtree(keep, ignore_errors=True)
     return found
