@@ -193,7 +193,7 @@ def measured(folder: Folder, out: Path) -> Row:
             "attribute": one.attribute,
             "words": one.words,
             "q": one.q,
-            "jaccard": jaccard(one.images, planted)
+            "jaccard": jaccard(one.ruled, planted)
             if found.classes[one.class_number] == folder.classes[0]
             else 0.0,
         }

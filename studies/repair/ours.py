@@ -97,7 +97,7 @@ class Repairs:
             # The background: what a class of `scenes` has, which is not a plant.
             return known.put_on is None
         right = known.in_train & (self.case.sets["train"].labels == known.class_number)
-        return jaccard(chosen.verdict.images, np.flatnonzero(right)) >= OVERLAP
+        return jaccard(chosen.verdict.ruled, np.flatnonzero(right)) >= OVERLAP
 
 
 def words(chosen: Chosen) -> str:

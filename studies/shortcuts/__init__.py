@@ -245,7 +245,7 @@ def diagnosed(bound: TiledModel, planted: Planted) -> list[Told]:
         return []
     verdicts: Any = found["verdicts"]
     return [
-        Told(one.class_number, one.verdict, one.attribute, one.words, one.images, one.proven_by)
+        Told(one.class_number, one.verdict, one.attribute, one.words, one.ruled, one.proven_by, one.alike)
         for one in verdicts.verdicts
     ]
 

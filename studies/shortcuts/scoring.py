@@ -23,7 +23,10 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Told:
-    """What a method says about a class: its word, what it calls it, the places of the images, and what proves it."""
+    """What a method says about a class: its word, what it calls it, the places of the images, and what proves it.
+
+    `alike` are the places of further images, which it only takes to be like them.
+    """
 
     class_number: int
     word: str
@@ -31,6 +34,7 @@ class Told:
     words: str
     images: tuple[int, ...]
     proven_by: str = ""
+    alike: tuple[int, ...] = ()
 
 
 def effects(network: Network, planted: Planted, decision: Decision) -> list[Row]:
@@ -111,6 +115,8 @@ def judge(rows: Sequence[Row], told: Iterable[Told], planted: Planted, method: s
                 "words": one.words,
                 "images": len(one.images),
                 "jaccard": jaccard(one.images, right) if row["family"] else None,
+                "alike": len(one.alike),
+                "jaccard_with_alike": jaccard((*one.images, *one.alike), right) if row["family"] else None,
                 "named": bool(row["family"]) and is_named(ALL[row["family"]], one),
             }
             for one in mine

@@ -66,7 +66,8 @@ class Candidate:
     `pictured` says that it may be what these images show, even if it is an artefact: they also stand apart in what it
     leaves alone, or the class's others have much of it too. `named_by` makes the edit that `words` describe, if
     `put_on` was learned from the images and would be the same under another name. `in_parts` holds the edits of
-    images that are too large to be held, which have no others.
+    images that are too large to be held, which have no others. `times` is how many times as frequent in the class as
+    elsewhere it must surely be, on the images that choose, to be an artefact; None if that is not what decides.
     """
 
     class_number: int
@@ -89,6 +90,7 @@ class Candidate:
     pictured: bool = False
     named_by: Callable[[], Edit | None] | None = None
     in_parts: PartEdits = NO_PART_EDITS
+    times: float | None = None
 
     @property
     def added(self) -> EditOf | None:
@@ -116,10 +118,11 @@ class Examined:
 
     `decided` is int64 (n,), the predictions under `decision`, if they are known; otherwise the images are
     classified when the predictions are first needed, which no finder does. The prediction of an image that only
-    chooses is `UNASKED`. `choosing` is bool (n,): rules, thresholds and groups are chosen on these images alone, and
-    are tested on the others. Finders keep no images themselves: what they look at again and again is kept within the
-    bound on memory of the model (`pictures`). If some images are too large to be held, `parted` reads them in parts,
-    and knows how the decision changes with these.
+    chooses is `UNASKED`. `scored` are the scores of the first m images, float32 (m, classes), if they are known.
+    `choosing` is bool (n,): rules, thresholds and groups are chosen on these images alone, and are tested on the
+    others. Finders keep no images themselves: what they look at again and again is kept within the bound on memory of
+    the model (`pictures`). If some images are too large to be held, `parted` reads them in parts, and knows how the
+    decision changes with these.
     """
 
     images: ImageSet
@@ -129,6 +132,13 @@ class Examined:
     seed: int = 0
     progress: Progress = SILENT
     parted: PartedDecision | None = None
+    scored: NDArray[np.float32] | None = None
+
+    def scores_of(self, places: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the scores of the images at some places, float32 (k, classes); what is not known is asked."""
+        if self.scored is not None and (places < len(self.scored)).all():
+            return self.scored[places]
+        return self.decision.scores_of(places.tolist(), self.images.image)
 
     @cached_property
     def predictions(self) -> NDArray[np.int64]:

@@ -62,6 +62,16 @@ def test_all_that_the_classifier_takes_in_the_same_way_are_alike() -> None:
     assert np.array_equal(alike(examined(goes_by_the_mark), candidate(SEEN)), MARKED & ~SEEN)
 
 
+def test_scores_that_are_known_are_not_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = examined(goes_by_the_mark)
+    scored = given.decision.scores_of(range(len(LABELS)), given.images.image)
+    found = alike(given, candidate(SEEN))
+    asked: list[object] = []
+    monkeypatch.setattr(Decision, "scores_of", lambda *about: asked.append(about))
+    assert np.array_equal(alike(replace(given, scored=scored), candidate(SEEN)), found)
+    assert not asked
+
+
 def test_nothing_is_added_to_what_is_complete() -> None:
     assert not alike(examined(goes_by_the_mark), candidate(MARKED)).any()
 

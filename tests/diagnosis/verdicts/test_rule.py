@@ -48,9 +48,10 @@ def same(image: object) -> object:
     [
         ({"pictured": True}, [PROOF], PICTURED),
         (
-            {"artefact": False, "attribute": "brightness"},
+            {"artefact": False, "attribute": "brightness", "times": 20.0},
             [PROOF],
-            "more frequent in the class than elsewhere (60 % and 3 %)",
+            "20 times as frequent in the class as elsewhere (of those that test, 60 % of the class's and 3 % of "
+            "other classes' have it)",
         ),
         ({"artefact": False, "attribute": "warm"}, [PROOF], "it may be the colour of the objects themselves"),
         ({"artefact": False, "attribute": "mark"}, [PROOF], "it lies on the objects"),

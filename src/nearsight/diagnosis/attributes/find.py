@@ -118,10 +118,9 @@ class Found:
 
     def is_artefact(self, rule: Rule) -> bool:
         """Return whether what a rule says has nothing to do with what the pictures show."""
-        attribute = ATTRIBUTES[rule.column]
-        least = CLEAN if attribute.artefact else VERY_CLEAN
         mine = self.examined.labels[self.examined.choosing] == rule.class_number
-        return not attribute.pictured and rule.times_as_frequent(mine) >= least
+        least = _least_times(ATTRIBUTES[rule.column])
+        return least is not None and rule.times_as_frequent(mine) >= least
 
     def candidate(self, rule: Rule) -> Candidate:
         """Return a rule as a possible shortcut, with its edits."""
@@ -158,6 +157,7 @@ class Found:
             attribute=attribute.name,
             words=str(attribute.much if rule.much else attribute.little),
             artefact=self.is_artefact(rule),
+            times=_least_times(attribute),
             has=has,
             value=column,
             effect=area_under_curve(signed[mine & has & choosing], signed[~mine & choosing]),
@@ -255,6 +255,13 @@ class Found:
     def _spread(self) -> Values:
         low, high = np.nanpercentile(self.values[self.examined.choosing], (16, 84), axis=0)
         return np.asarray(np.maximum((high - low) / 2, 1e-3), dtype=np.float32)
+
+
+def _least_times(attribute: Attribute) -> float | None:
+    """Return how many times as frequent in a class as elsewhere an artefact is; None if it is never one."""
+    if attribute.pictured:
+        return None
+    return CLEAN if attribute.artefact else VERY_CLEAN
 
 
 def _without(mine: NDArray[np.bool_], has: NDArray[np.bool_]) -> NDArray[np.bool_]:

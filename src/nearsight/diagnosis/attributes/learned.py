@@ -118,6 +118,6 @@ def with_learned_edit(examined: Examined, candidate: Candidate) -> Candidate | N
 def _surest(examined: Examined, places: NDArray[np.int64], number: int) -> NDArray[np.int64]:
     """Return the places of images, at most `RANKED`, in the order of how sure the classifier is of a class."""
     places = np.random.default_rng((examined.seed, 10)).permutation(places)[:RANKED]
-    scores = examined.decision.scores_of(places.tolist(), examined.images.image)
+    scores = examined.scores_of(places)
     ahead = scores[:, number] - np.delete(scores, number, axis=1).max(1)
     return places[np.argsort(-ahead, kind="stable")]

@@ -39,8 +39,7 @@ def alike(examined: Examined, candidate: Candidate, explained: Mask | None = Non
     has = candidate.has[places]
     if min(has.sum(), (~has).sum()) < FEWEST:
         return found
-    scores = examined.decision.scores_of(places.tolist(), examined.images.image)
-    found[places] = upper_group(scores, has, seed=examined.seed) & ~has
+    found[places] = upper_group(examined.scores_of(places), has, seed=examined.seed) & ~has
     return found if explained is None else found & ~explained
 
 

@@ -230,6 +230,7 @@ def _halves(subject: Subject) -> Examined:
         choosing_half(subject.images.labels, subject.seed),
         subject.seed,
         subject.progress,
+        scored=subject.evaluation.scores[subject.decision.protocol],
     )
 
 

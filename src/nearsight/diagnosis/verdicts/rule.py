@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nearsight.diagnosis.attributes.kinds import ATTRIBUTES
 from nearsight.diagnosis.candidates import ANY_CAUSE, IMAGE, TILE
 from nearsight.diagnosis.parted_decision import NO_PART_EDITS
 from nearsight.diagnosis.repeats.wording import MARK
@@ -14,8 +13,6 @@ from nearsight.statistics.writing import points
 
 SHORTCUT, SUSPECT, NOTHING = "shortcut", "suspect", "nothing found"
 PICTURED = "it may be what these images picture, and not how they were made"
-# Attributes of whole images that the objects themselves have: their colours.
-_OF_OBJECTS = frozenset(attribute.name for attribute in ATTRIBUTES if attribute.pictured)
 
 
 @dataclass(frozen=True)
@@ -212,14 +209,15 @@ def _of_the_object(found: Association) -> str:
     candidate = found.candidate
     if candidate.seen_in == TILE:
         return "it may be part of the object: it is not known to lie off it"
-    if candidate.attribute in _OF_OBJECTS:
-        return "it may be the colour of the objects themselves"
     if candidate.attribute == MARK:
         return "it lies on the objects, so it may be what the class is about"
+    if candidate.times is None:
+        return "it may be the colour of the objects themselves"
+    own, elsewhere = (points(share or 0.0, 0) for share in (found.share.value, found.share.chance))
     return (
-        "it may come from what the images show: it is not so much more frequent in the class than elsewhere "
-        f"({points(found.share.value or 0.0, 0)} % and {points(found.share.chance or 0.0, 0)} %) that this can be "
-        "ruled out"
+        "it may come from what the images show: the images that chose it do not show surely that it is "
+        f"{candidate.times:.0f} times as frequent in the class as elsewhere (of those that test, {own} % of the "
+        f"class's and {elsewhere} % of other classes' have it)"
     )
 
 

@@ -140,12 +140,12 @@ class Verdict:
         ... )
         >>> for part in found.sentence("deer").split("; "):
         ...     print(part)
-        deer: 8-pixel blocks, in 58 % (50 to 66) of its images and 1 % of the others
+        deer: 8-pixel blocks, in 58 % (50 to 66) of its images and 1 % of other classes'
         of those with it 100 % (95 to 100) are right, of those without it 19 % (10 to 32)
         """
         said = f"{class_name}: {self.told}, in {whole_per_cent(self.share)} of its images"
         if self.share.chance is not None:
-            said += f" and {points(self.share.chance, 0)} % of the others"
+            said += f" and {points(self.share.chance, 0)} % of other classes'"
         said += f"; of those with it {whole_per_cent(self.accuracy_with)} are right"
         if self.accuracy_without.value is None:
             said += "; every image has it, so accuracy without it is unknown"
@@ -206,5 +206,5 @@ class Verdict:
         return (
             f"removed from {counted(made.images, 'image')} that are right, it leaves "
             f"{whole_per_cent(made.after)} of them "
-            f"right (added to images without it, and removed again: {points(1 + chance, 0)} %)"
+            f"right (added to images without it and removed again, it leaves {points(1 + chance, 0)} % right)"
         )
