@@ -13,6 +13,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 from studies.shortcuts import add_options, design, families_of, networks
 from studies.shortcuts.families import FAMILIES
+from studies.shortcuts.fourth_withheld import FOURTH_WITHHELD
 from studies.shortcuts.held_out import HELD_OUT
 from studies.shortcuts.networks import ALL, CLASSES, Network, Plant, plant
 from studies.shortcuts.plants import STRENGTHS, Family, apply
@@ -56,7 +57,9 @@ def _planted(family: Family, strength: int, pictures: torch.Tensor) -> torch.Ten
 
 @pytest.mark.parametrize("side", [32, 48])
 @pytest.mark.parametrize(
-    "family", [*SEALED, *WITHHELD, *SECOND_WITHHELD, *THIRD_WITHHELD], ids=lambda family: family.name
+    "family",
+    [*SEALED, *WITHHELD, *SECOND_WITHHELD, *THIRD_WITHHELD, *FOURTH_WITHHELD],
+    ids=lambda family: family.name,
 )
 def test_a_plant_grows_with_its_strength_and_is_the_same_at_each_call(family: Family, side: int) -> None:
     pictures = _pictures(side)
@@ -78,7 +81,7 @@ def test_a_plant_grows_with_its_strength_and_is_the_same_at_each_call(family: Fa
 
 
 def test_families_have_names_of_their_own_and_words_in_lower_case() -> None:
-    lists = (FAMILIES, HELD_OUT, UNSEEN, SEALED, WITHHELD, SECOND_WITHHELD, THIRD_WITHHELD)
+    lists = (FAMILIES, HELD_OUT, UNSEEN, SEALED, WITHHELD, SECOND_WITHHELD, THIRD_WITHHELD, FOURTH_WITHHELD)
     assert len(ALL) == sum(map(len, lists))
     assert all(word == word.lower() for family in ALL.values() for word in family.words)
 
@@ -100,8 +103,9 @@ def test_sixteen_networks_hold_each_sealed_family_at_each_strength(monkeypatch: 
         (["--withheld", "1"], WITHHELD),
         (["--withheld", "2"], SECOND_WITHHELD),
         (["--withheld", "3"], THIRD_WITHHELD),
+        (["--withheld", "4"], FOURTH_WITHHELD),
     ],
-    ids=("none", "unseen", "sealed", "withheld", "withheld 1", "withheld 2", "withheld 3"),
+    ids=("none", "unseen", "sealed", "withheld", "withheld 1", "withheld 2", "withheld 3", "withheld 4"),
 )
 def test_options_choose_the_families(options: list[str], families: tuple[Family, ...]) -> None:
     parser = argparse.ArgumentParser()
@@ -130,8 +134,12 @@ def test_options_choose_the_families(options: list[str], families: tuple[Family,
             ((11, (FAMILIES, HELD_OUT)), (52, (THIRD_WITHHELD[::2], THIRD_WITHHELD[1::2]))),
             "ff40d56f80c855919b69a3cec74e3b382035b21b40dbc0359b2325738d3345ea",
         ),
+        (
+            ((12, (FAMILIES, HELD_OUT)), (53, (FOURTH_WITHHELD[::2], FOURTH_WITHHELD[1::2]))),
+            "fc69baa2399318acef12dd9a036be3dc707458e66d40b5742ae9a3cc75a4ba7f",
+        ),
     ],
-    ids=("to the ninth", "tenth", "eleventh"),
+    ids=("to the ninth", "tenth", "eleventh", "twelfth"),
 )
 def test_draws_that_were_measured_stay_the_same(
     draws: tuple[tuple[int, tuple[Sequence[Family], Sequence[Family]]], ...],

@@ -4,9 +4,9 @@ Several plants go into one network, each in another class, drawn by a Latin squa
 shares; the other classes stay clean. Networks without plants, with permuted labels and untrained ones are
 measured as well. Some of the families were kept from whoever built the rules of the first two draws (`held_out`),
 others were written when the rules were fixed (`unseen`), others by someone who had not read the rules (`sealed`),
-and others when rules had been built on the failures of all these (`withheld`, and later `second_withheld` and
-`third_withheld`). Trained networks stay on disk if requested, and results are written as they come, one line per
-class, so that the study can be stopped and continued.
+and others when rules had been built on the failures of all these (`withheld`, and later `second_withheld`,
+`third_withheld` and `fourth_withheld`). Trained networks stay on disk if requested, and results are written as
+they come, one line per class, so that the study can be stopped and continued.
 """
 
 import argparse
@@ -28,6 +28,7 @@ from nearsight.write import write_json
 from studies.rows import read_rows, unmeasured, write_rows
 from studies.shortcuts import peers
 from studies.shortcuts.families import FAMILIES
+from studies.shortcuts.fourth_withheld import FOURTH_WITHHELD
 from studies.shortcuts.held_out import HELD_OUT
 from studies.shortcuts.networks import (
     KINDS,
@@ -53,7 +54,7 @@ DATALAB = "spurious correlations"
 ABLATION = "nearsight without forest"
 PEERS = ("nearsight", "gradient clusters", "slices", DATALAB)
 METHODS = (*PEERS, ABLATION)
-ALL_WITHHELD = (WITHHELD, SECOND_WITHHELD, THIRD_WITHHELD)
+ALL_WITHHELD = (WITHHELD, SECOND_WITHHELD, THIRD_WITHHELD, FOURTH_WITHHELD)
 PLANTS = 5
 SEEDS_OF_A_DRAW = 1000
 RESULTS = "classes.jsonl"
@@ -79,7 +80,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         const=1,
         choices=range(1, len(ALL_WITHHELD) + 1),
         metavar="SET",
-        help="plants of withheld families alone: the first set (default), the second or the third",
+        help="plants of withheld families alone: the first set (default) to the fourth",
     )
     parser.add_argument("--sets", nargs="+", default=list(SETS), choices=SETS)
     parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=KINDS)

@@ -19,6 +19,7 @@ from nearsight.data.regions import MaskRegions
 from nearsight.runs import RESULT, Run
 from nearsight.settings import Machine, make_recipe
 from studies.shortcuts.families import FAMILIES
+from studies.shortcuts.fourth_withheld import FOURTH_WITHHELD
 from studies.shortcuts.held_out import HELD_OUT
 from studies.shortcuts.plants import Change, Family, apply
 from studies.shortcuts.sealed import SEALED
@@ -29,7 +30,16 @@ from studies.shortcuts.withheld import WITHHELD
 
 ALL = {
     family.name: family
-    for families in (FAMILIES, HELD_OUT, UNSEEN, SEALED, WITHHELD, SECOND_WITHHELD, THIRD_WITHHELD)
+    for families in (
+        FAMILIES,
+        HELD_OUT,
+        UNSEEN,
+        SEALED,
+        WITHHELD,
+        SECOND_WITHHELD,
+        THIRD_WITHHELD,
+        FOURTH_WITHHELD,
+    )
     for family in families
 }
 SETS = ("stl10", "cifar10", "tiny-imagenet-40")
