@@ -205,8 +205,8 @@ class _Finding:
     def _learned(self, chosen: Chosen, verdict: Verdict, candidate: Candidate) -> Candidate:
         """Return a candidate with the edit that proved it in place of its own, which proved nothing.
 
-        The diagnosis learned it from the images alike, too; but a shortcut is in the images that its rule finds, by
-        which accuracy is measured.
+        The diagnosis learned it from the images alike, too, which it lists with a shortcut; but a shortcut is in the
+        images that its rule finds, by which accuracy is measured.
         """
         completed = candidate.has.copy()
         completed[list(verdict.alike)] = True

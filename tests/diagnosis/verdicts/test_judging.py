@@ -151,6 +151,16 @@ def test_what_else_of_the_class_does_as_much_is_told_beside_it_and_proves_nothin
     assert with_other.change.chance == alone.change.value == 1
 
 
+def test_no_images_are_listed_as_alike_a_suspect_even_if_it_is_proven() -> None:
+    images, marked = world((0.6, 0, 0))
+    some = candidate(marked & (np.arange(len(marked)) % 2 == 0))
+    for changed, word, listed in (({}, SHORTCUT, True), ({"pictured": True}, SUSPECT, False)):
+        [found] = judge(examined(reads_the_mark, images), [replace(some, **changed)])
+        assert found.word == word
+        assert found.proven_by
+        assert (found.alike is not None) == listed
+
+
 def test_images_with_one_shortcut_are_not_alike_those_with_another() -> None:
     images, marked = world((0.6, 0, 0))
     first = marked & (np.arange(len(marked)) % 2 == 0)

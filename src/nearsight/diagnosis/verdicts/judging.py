@@ -123,10 +123,11 @@ def judge(
     if edits:
         judged = _judged(found, proofs, edits, rule)
     merged = list(_merged(examined, [one for one in judged if one.word != NOTHING]))
-    # Without a proof there is no reason to think that the classifier goes by it.
+    # Without a proof there is no reason to think that the classifier goes by it, and what is part of the object is
+    # in more images that it takes in the same way than have what was found.
     kept = [
         replace(one, alike=alike(examined, one.candidate, _explained(merged, one.candidate)))
-        if one.proven_by
+        if one.word == SHORTCUT
         else one
         for one in merged
     ]
