@@ -52,6 +52,8 @@ print(sorted({"torch._dynamo", "sympy"} & set(sys.modules)))
     assert ran.stdout.strip() == "[]"
 
 
+# Of Python 3.13.0, in the compiler.
+@pytest.mark.filterwarnings("ignore:Guards may run slower:RuntimeWarning")
 def test_a_compiled_network_has_the_same_maps_and_nothing_is_compiled_in_the_modes() -> None:
     network = build("tilenet", classes=3, width=0.1, tile=8).eval()
     images = torch.randn(2, 3, 13, 12, generator=torch.Generator().manual_seed(0))

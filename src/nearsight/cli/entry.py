@@ -8,6 +8,7 @@ from typing import Any
 from nearsight.cli.environment import settle_environment
 from nearsight.cli.signals import ENDED_BY, Signals, end_undisturbed, end_without_teardown
 from nearsight.cli.streams import settle_streams
+from nearsight.cli.warned import warn_in_one_line
 
 # PyTorch raises this about a process that has ended, even while it ends them all itself.
 LOST = "DataLoader worker"
@@ -17,6 +18,7 @@ def entry() -> None:
     """Run the command of this process and end it with the command's exit code."""
     settle_streams()
     settle_environment()
+    warn_in_one_line()
     signals = Signals()
 
     def unraisable(what: Any) -> None:

@@ -190,7 +190,7 @@ def _write_torchscript(network: nn.Module, images: Tensor, path: Path, descripti
     with _as_input_error("torchscript"):
         traced = torch.jit.trace(network, images, check_trace=False)  # type: ignore[no-untyped-call]
         torch.jit.save(traced, held, _extra_files={DESCRIPTION_FILE: description})
-    path.write_bytes(held.getbuffer())
+    path.write_bytes(held.getvalue())
 
 
 def _read_torchscript(path: Path) -> Run:
@@ -213,7 +213,7 @@ def _write_torch_export(network: nn.Module, images: Tensor, path: Path, descript
     with _as_input_error("torch-export"):
         program = torch.export.export(network, (images,), dynamic_shapes=(free_axes,))
         torch.export.save(program, held, extra_files={DESCRIPTION_FILE: description})
-    path.write_bytes(held.getbuffer())
+    path.write_bytes(held.getvalue())
 
 
 def _read_torch_export(path: Path) -> Run:
