@@ -59,11 +59,11 @@ def test_the_least_certain_prediction_of_a_file_is_looked_at_next(tmp_path: Path
         {"path": "row 7", "margin": 0.0},
         {"path": str(tmp_path / "bad.png"), "margin": None},
     ]
-    assert _least_certain(rows) == str(tmp_path / "unsure.png")
+    assert _least_certain(rows) == (str(tmp_path / "unsure.png"), 0.1, 2)
     assert _least_certain(rows[2:]) is None
     # Of a table that was continued, a path may be any text.
     odd = [{**rows[0], "path": path} for path in ("x" * 100_000, "x\0y", "\udce9")]
-    assert _least_certain([*odd, *rows]) == str(tmp_path / "unsure.png")
+    assert _least_certain([*odd, *rows]) == (str(tmp_path / "unsure.png"), 0.1, 2)
 
 
 def test_what_is_no_image_is_said_in_a_line(

@@ -41,7 +41,7 @@ def test_service_files_and_directories_are_counted(tmp_path: Path) -> None:
     root = read_tree(tmp_path)
     assert root.count == 1
     assert told_left(root, list(root.walk())) == [
-        "not images, and skipped: 2 .xml, 3 hidden, 2 service directory, 2 service file, 1 without suffix"
+        "not images, and skipped: 2 .xml, 3 hidden, 2 service directories, 2 service files, 1 without suffix"
     ]
 
 

@@ -115,12 +115,43 @@ def test_how_far_unedited_images_with_it_are_ahead_is_said_of_groups_of_enough_i
     # Of 48 images 46 were right and 44 are, of 32 without it 6 and 24.
     now, before = difference_of_estimates(share(44, 48), share(24, 32)), points(46 / 48 - 6 / 32)
     assert ahead.startswith(
-        "unedited images of bird with a green tint of bird are right more often than those without it by "
-        f"+{points(now.value)} points ("
+        "unedited images of bird with a green tint of bird are right more often than those without it, by "
+        f"{points(now.value)} points ("
     )
-    assert f"by +{before} points (" in ahead
+    assert f", and before the repair they were right more often, by {before} points (" in ahead
     few = tuple(replace(row, images=LEAST - 1) if row.having else row for row in found.groups)
     assert not any(line.startswith("unedited") for line in replace(found, groups=few).sentences())
+
+
+def ahead_now(having: Estimate, without: Estimate) -> str:
+    """What is said of unedited images that are right so often after the repair, with the shortcut and without it."""
+    found = make_repair()
+    after = {True: having, False: without}
+    groups = tuple(replace(row, after=after[row.having], images=100) for row in found.groups[:2])
+    told = replace(found, shortcuts=found.shortcuts[:1], groups=groups).sentences()
+    [said] = [part for line in told for part in line.split("; ") if part.startswith("unedited images")]
+    return said.partition(" are right ")[2].partition(", and before the repair")[0]
+
+
+def test_images_with_it_may_be_ahead_or_behind_and_no_number_of_points_has_a_sign_of_its_own() -> None:
+    ahead, behind = ahead_now(share(90, 100), share(40, 100)), ahead_now(share(40, 100), share(90, 100))
+    assert ahead.startswith("more often than those without it, by 50.0 points (")
+    # The same distance the other way round.
+    assert behind == ahead.replace("more", "less")
+    unsure = ahead_now(share(48, 100), share(50, 100))
+    assert unsure.startswith("less often than those without it, by 2.0 points (−")
+    assert unsure.endswith(", which proves no difference")
+    assert ahead_now(share(50, 100), share(50, 100)).startswith("as often as those without it (−")
+
+
+def test_a_gain_beyond_the_gap_is_no_part_of_it() -> None:
+    found = one_shortcut(Estimate(0.92, 0.85, 0.96, 32))
+    assert (
+        "+92.0 points (85.0 to 96.0), more than the 77.1 by which bird with it was ahead"
+        in found.sentences()[0]
+    )
+    exactly = one_shortcut(Estimate(46 / 48 - 6 / 32, 0.6, 0.9, 32))
+    assert "+77.1 points (60.0 to 90.0) of the 77.1 by which" in exactly.sentences()[0]
 
 
 def test_only_what_was_found_before_is_gone() -> None:

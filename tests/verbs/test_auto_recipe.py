@@ -50,6 +50,46 @@ def test_weights_are_looked_for_where_images_are_large(
     assert asked == ["timm:resnet18"]
 
 
+@pytest.mark.parametrize(
+    ("found", "why", "way"),
+    [
+        ("offline", "where HF_HUB_OFFLINE forbids to download them", "unset HF_HUB_OFFLINE once"),
+        (
+            "silent",
+            "and the hub that has them does not answer",
+            "connect this machine to huggingface.co once",
+        ),
+        ("none", "no published weights for what was asked for", None),
+        ("here", "published weights on this machine", None),
+    ],
+)
+def test_why_there_are_no_weights_is_said_with_the_way_to_get_them(
+    found: str, why: str, way: str | None, monkeypatch: pytest.MonkeyPatch, listener: Any
+) -> None:
+    monkeypatch.setattr(auto_recipe, "published_weights", lambda _: found)
+    photographs = nearsight.load("scenes", progress=False)["train"]
+    auto_recipe.auto_recipe({}, photographs, CPU, listener)
+    chosen, *further = listener.said
+    assert why in chosen
+    assert len(further) == (way is not None)
+    if way is not None:
+        assert "resnet18" in further[0]
+        assert way in further[0]
+        assert "`weights_of`" in further[0]
+
+
+def test_a_hub_that_does_not_answer_is_not_taken_for_missing_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_network(*_: Any, **__: Any) -> None:
+        raise OSError("no route to host")
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("huggingface_hub.get_hf_file_metadata", no_network)
+    assert published_weights("timm:resnet10t") == "silent"
+
+
 def test_what_was_begun_by_another_recipe_is_resumed_by_it(tmp_path: Path, listener: Any) -> None:
     options = {"out": tmp_path / "run", "machine": CPU, "progress": listener}
     small = {"model": "resnet9", "width": 0.1, "steps": 1, "precision": "float32"}
@@ -104,7 +144,7 @@ def test_a_comparison_is_resumed_by_its_own_recipe_and_arms(tmp_path: Path) -> N
 def test_weights_in_the_hubs_cache_are_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    assert published_weights("timm:resnet10t") == "none"
+    assert published_weights("timm:resnet10t") == "offline"
     assert published_weights("resnet18") == "none"
     assert published_weights("timm:no-such-network") == "none"
     (tmp_path / "hub" / "checkpoints").mkdir(parents=True)

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nearsight.progress import QUARTER_HOUR, duration
+from nearsight.statistics.writing import per_cent
 
 if TYPE_CHECKING:
+    from nearsight.runs import Run
     from nearsight.study import Comparison
 
 # A finer evaluation is suggested if it takes no longer than this.
@@ -70,6 +72,16 @@ def tile_within(pixels: int) -> int:
     side = math.sqrt(pixels)
     quarter = max(8, round(side / 16) * 4)
     return min(quarter, int(side / 2) or quarter)
+
+
+def tile_of(run: "Run") -> int | None:
+    """Return the side of tiles with which to look at a run's images; None for a network of tiles, which has its own.
+
+    >>> tile_of(Run.open("runs/whole"))  # doctest: +SKIP
+    24
+    """
+    evaluated = run.result.get("evaluation", {}).get("test", {})
+    return tile_within(run.training["pixels_per_image"]) if evaluated.get("tile") is None else None
 
 
 def finer_stride(stride: int | None, seconds: float | None) -> tuple[int, float] | None:
@@ -144,6 +156,8 @@ def after_diagnosing(
     'trains on without it: about 26:59; less with --no-again, which does not diagnose the test images)'
     >>> after_diagnosing("runs/a", 0, 130.0)
     'next: nearsight heatmap runs/a IMAGE (what speaks for each class in one image: some seconds)'
+    >>> after_diagnosing("runs/a", 0, 130.0, tiles={"tile": 24, "stride": 6}).partition(" (")[0]
+    'next: nearsight heatmap runs/a IMAGE --tile 24'
     >>> after_diagnosing("runs/a", 0, 130.0, "more", diagnosis=lambda: 90.0).rpartition(" --out ")[2]
     'more (shortcuts alone, in more images: about 1:30)'
     >>> after_diagnosing("runs/a", 0, 130.0, "more", tiles={"stride": 64, "skip_blank": 16}).partition(" --split")[0]
@@ -163,7 +177,11 @@ def after_diagnosing(
         expected = diagnosis()
         cost = "" if expected is None else f": {_about(expected)}"
         return f"next: nearsight diagnose {asked} (shortcuts alone, in more images{cost})"
-    return f"next: nearsight heatmap {named} IMAGE (what speaks for each class in one image: some seconds)"
+    looked = {name: one for name, one in (tiles or {}).items() if name == "tile"}
+    return (
+        f"next: nearsight heatmap {named} IMAGE{_options(looked)} "
+        "(what speaks for each class in one image: some seconds)"
+    )
 
 
 def after_repairing(
@@ -210,20 +228,28 @@ def _about(seconds: float) -> str:
     return f"about {duration(max(1.0, seconds))}"
 
 
-def after_predicting(run: str, image: str | None) -> str:
-    """Say what follows predictions of a run: the map of the least certain prediction that was shown.
+def after_predicting(run: str, least: tuple[str, float, int] | None, tile: int | None = None) -> str:
+    """Say what follows predictions of a run: the map of the least certain of those that were looked at.
 
-    >>> after_predicting("runs/a", "new photos/1.jpg")
-    "next: nearsight heatmap runs/a 'new photos/1.jpg' (what speaks for this uncertain prediction: some seconds)"
-    >>> after_predicting("runs/a", None)
-    'next: nearsight heatmap runs/a IMAGE (what speaks for its prediction: some seconds)'
+    >>> after_predicting("runs/a", ("new photos/1.jpg", 0.031, 20)).partition(" (what speaks for ")[2]
+    'the least certain of 20 predictions, 3.1\\xa0% ahead of the next class: some seconds)'
+    >>> after_predicting("runs/a", ("1.jpg", 0.984, 1)).partition(" (what speaks for ")[2]
+    'this prediction, 98.4\\xa0% ahead of the next class: some seconds)'
+    >>> after_predicting("runs/a", None, tile=24)
+    'next: nearsight heatmap runs/a IMAGE --tile 24 (what speaks for its prediction: some seconds)'
+
+    `least` is the file of the least certain image, its margin, and among how many; None if no image is a file. `tile`
+    is the side of the tiles to look at, for a network of whole images.
     """
-    if image is None:
-        return (
-            f"next: nearsight heatmap {shlex.quote(run)} IMAGE (what speaks for its prediction: some seconds)"
-        )
-    asked = f"{shlex.quote(run)} {shlex.quote(image)}"
-    return f"next: nearsight heatmap {asked} (what speaks for this uncertain prediction: some seconds)"
+    given = _options({} if tile is None else {"tile": tile})
+    image, which = "IMAGE", "its prediction"
+    if least is not None:
+        file, margin, among = least
+        one = "this prediction" if among == 1 else f"the least certain of {among:,} predictions"
+        image, which = shlex.quote(file), f"{one}, {per_cent(margin)} ahead of the next class"
+    return (
+        f"next: nearsight heatmap {shlex.quote(run)} {image}{given} (what speaks for {which}: some seconds)"
+    )
 
 
 def after_exporting(file: str) -> str:

@@ -147,6 +147,17 @@ def _mark(path: Path) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
+def _several(kind: str) -> str:
+    """Return the name of several things of a kind that is skipped.
+
+    >>> [_several(kind) for kind in ("service directory", "service file", "broken link", "hidden", ".xml")]
+    ['service directories', 'service files', 'broken links', 'hidden', '.xml']
+    """
+    if kind.endswith("directory"):
+        return f"{kind.removesuffix('y')}ies"
+    return f"{kind}s" if kind.endswith(("link", "file")) else kind
+
+
 def told_left(root: Folder, folders: Sequence[Folder], used: Container[str] = ()) -> list[str]:
     """Say in one note what directories skip, by kind, with the first of each kind of link.
 
@@ -170,8 +181,7 @@ def told_left(root: Folder, folders: Sequence[Folder], used: Container[str] = ()
     told = []
     for kind, count in sorted(kinds.items()):
         where = f" ({path_within(firsts[kind], root.path)})" if "link" in kind or "deep" in kind else ""
-        several = "s" if count > 1 and kind.endswith("link") else ""
-        told.append(f"{count:,} {kind}{several}{where}")
+        told.append(f"{count:,} {_several(kind) if count > 1 else kind}{where}")
     return [f"not images, and skipped: {', '.join(told)}"]
 
 

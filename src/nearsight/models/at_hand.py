@@ -5,8 +5,9 @@ from typing import Any, Literal
 
 from nearsight.settings.models import TIMM
 
-# "here" are weights on this machine, "there" weights that can be downloaded now.
-AtHand = Literal["here", "there", "none"]
+# "here" are weights on this machine, "there" weights that can be downloaded now. "offline" and "silent" are neither:
+# HF_HUB_OFFLINE forbids to ask the hub, or it does not answer. "none" are weights that nobody has published.
+AtHand = Literal["here", "there", "offline", "silent", "none"]
 
 _FILES = ("model.safetensors", "pytorch_model.bin")
 # A hub that does not answer within this many seconds is not waited for.
@@ -14,7 +15,7 @@ _PATIENCE = 3.0
 
 
 def published_weights(name: str) -> AtHand:
-    """Say whether timm's weights for a network are here, can be downloaded, or are not available.
+    """Say whether timm's weights for a network are here, can be downloaded, or why neither is so.
 
     >>> published_weights("resnet18"), published_weights("timm:no_such_network")
     ('none', 'none')
@@ -50,13 +51,15 @@ def _is_cached(config: Any) -> bool:
 def _asked(config: Any) -> AtHand:
     from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
 
-    if constants.HF_HUB_OFFLINE or not config.hf_hub_id:
+    if not config.hf_hub_id:
         return "none"
+    if constants.HF_HUB_OFFLINE:
+        return "offline"
     try:
         get_hf_file_metadata(
             hf_hub_url(config.hf_hub_id, config.hf_hub_filename or _FILES[0]), timeout=_PATIENCE
         )
     except Exception:
         # Networks fail in many ways, and the libraries raise each as an error of its own kind.
-        return "none"
+        return "silent"
     return "there"

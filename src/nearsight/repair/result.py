@@ -1,7 +1,7 @@
 """The result of a repair, as typed rows: what changed on the test images, and what it cost."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -265,7 +265,10 @@ class Repair(Shown):
         if _sign(without.change) <= 0 or having is None or having.before.value is None:
             return told
         gap = having.before.value - (without.before.value or 0.0)
-        return f"{told} of the {points(gap)} by which {having.name} was ahead" if gap > 0 else told
+        if gap <= 0:
+            return told
+        all_of = ", more than" if without.change.value > gap else " of"
+        return f"{told}{all_of} the {points(gap)} by which {having.name} was ahead"
 
     def _put_on(self) -> Iterator[tuple[str, bool]]:
         """Say how many images of other classes each shortcut moves, and whether it is proven that these are fewer."""
@@ -296,8 +299,8 @@ class Repair(Shown):
             )
             name = self.classes[one.class_number]
             yield (
-                f"unedited images of {name} with {one.words} are right more often than those without it by "
-                f"{written_change(after)}, by {written_change(before)} before",
+                f"unedited images of {name} with {one.words} are right {_how_often(after, 'those without it')}, "
+                f"and before the repair they were right {_how_often(before)}",
                 before.low is not None and after.high is not None and after.high < before.low,
             )
 
@@ -420,6 +423,25 @@ def _proven(change: Estimate) -> str:
         if _sign(change)
         else f", which proves no change: {written_change(change)}"
     )
+
+
+def _how_often(ahead: Estimate, than: str = "") -> str:
+    """Say by how much some images are right more or less often than others, in a number without a sign.
+
+    >>> _how_often(Estimate(0.31, 0.2, 0.4), "those"), _how_often(Estimate(-0.21, -0.4, -0.02))
+    ('more often than those, by 31.0 points (20.0 to 40.0)', 'less often, by 21.0 points (2.0 to 40.0)')
+    >>> _how_often(Estimate(-0.021, -0.09, 0.05), "those")
+    'less often than those, by 2.1 points (−5.0 to 9.0), which proves no difference'
+    >>> _how_often(Estimate(0.0, -0.1, 0.1), "those")
+    'as often as those (−10.0 to 10.0 points)'
+    """
+    value, low, high = ahead.numbers
+    if points(value) == points(0.0):
+        return f"as often{than and f' as {than}'}{interval(ahead)[:-1]} points)"
+    size = replace(ahead, value=-value, low=-high, high=-low) if value < 0 else ahead
+    proves = "" if _sign(ahead) else ", which proves no difference"
+    often = f"{'less' if value < 0 else 'more'} often{than and f' than {than}'}"
+    return f"{often}, by {points(abs(value))} points{interval(size)}{proves}"
 
 
 def written_change(change: Estimate) -> str:

@@ -31,12 +31,18 @@ _SMALLEST_BATCH = 16
 # A batch is at most this share of the set, so that an epoch has some steps.
 _OF_THE_SET = 1 / 16
 
-Weights = Literal["published", "fetched", "own", "none"]
+Weights = Literal["published", "fetched", "own", "offline", "silent", "none"]
 _SAID: Mapping[Weights, str] = {
     "published": "published weights on this machine",
     "fetched": "published weights that can be downloaded",
     "own": "weights of a run of yours",
-    "none": "no published weights available",
+    "offline": "no published weights on this machine, where HF_HUB_OFFLINE forbids to download them",
+    "silent": "no published weights on this machine, and the hub that has them does not answer",
+    "none": "no published weights for what was asked for",
+}
+_MISSED: Mapping[Weights, str] = {
+    "offline": "unset HF_HUB_OFFLINE once",
+    "silent": "connect this machine to huggingface.co once",
 }
 
 
@@ -46,7 +52,7 @@ class Facts:
 
     `short` is the median over images of the shorter side; `one_size` says that all have the same height and
     width. For `weights`, "published" means that they are on this machine and "fetched" that they can be
-    downloaded.
+    downloaded; with "offline" and "silent" they exist, but cannot be downloaded now.
     """
 
     images: int
@@ -65,6 +71,23 @@ class Facts:
         what = f"{self.images:,} {'photographs' if large else 'small images'} of {self.short} px"
         weights = f" and {_SAID[self.weights]}" if large or self.weights != "none" else ""
         return f"{what}{weights}, on a {'GPU' if self.gpu else 'processor'}"
+
+
+def way_to_weights(facts: Facts, asked: Mapping[str, Any] | None = None) -> str:
+    """Say how to start from the published weights that a choice had to do without; empty if there was no need.
+
+    >>> way_to_weights(Facts(images=1000, short=224, one_size=True, gpu=False, weights="silent")).partition(": ")[2]
+    'connect this machine to huggingface.co once, or give a run of yours as `weights_of`'
+    >>> way_to_weights(Facts(images=1000, short=224, one_size=True, gpu=False, weights="published"))
+    ''
+    """
+    if facts.weights not in _MISSED:
+        return ""
+    name = asks_for_published(asked or {}, facts.short, facts.gpu)
+    return (
+        f"photographs are learned much faster from the published weights of {name}, which are kept once they are "
+        f"downloaded: {_MISSED[facts.weights]}, or give a run of yours as `weights_of`"
+    )
 
 
 def choose_recipe(facts: Facts, asked: Mapping[str, Any] | None = None, *, largest_tile: int = 1) -> Recipe:

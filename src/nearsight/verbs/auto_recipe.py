@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nearsight.data import ImageSet
-from nearsight.models.at_hand import published_weights
+from nearsight.models.at_hand import AtHand, published_weights
 from nearsight.progress import Progress
 from nearsight.read import is_file
 from nearsight.runs import RECIPE, Run
@@ -19,13 +19,20 @@ from nearsight.settings.auto import (
     asks_for_published,
     choose_recipe,
     tiles_for,
+    way_to_weights,
     written_choice,
 )
 from nearsight.settings.recipe import recipe_from_values
 from nearsight.settings.recipes import with_run_taken
 from nearsight.study.settings import STUDY, Study
 
-_WEIGHTS: Mapping[str, Weights] = {"here": "published", "there": "fetched", "none": "none"}
+_WEIGHTS: Mapping[AtHand, Weights] = {
+    "here": "published",
+    "there": "fetched",
+    "offline": "offline",
+    "silent": "silent",
+    "none": "none",
+}
 
 
 def facts_of(images: ImageSet, asked: Mapping[str, Any], machine: Machine) -> Facts:
@@ -51,6 +58,8 @@ def auto_recipe(fields: Mapping[str, Any], images: ImageSet, machine: Machine, p
     facts = facts_of(images, asked, machine)
     chosen = choose_recipe(facts, asked)
     progress.say(written_choice(chosen, facts))
+    if told := way_to_weights(facts, asked):
+        progress.say(told)
     return chosen
 
 
@@ -71,6 +80,8 @@ def auto_comparison(
     if tiles is None and not named:
         tiles = tiles_for(chosen.resize_short or facts.short)
     progress.say(written_choice(chosen, facts, tiles=tiles))
+    if told := way_to_weights(facts, asked):
+        progress.say(told)
     return chosen, tiles
 
 

@@ -95,6 +95,15 @@ def test_the_sentence_names_the_smallest_size_that_may_lose_nothing() -> None:
     assert Locality(()).sentence() == ""
 
 
+def test_the_first_screen_says_of_what_and_how_surely_no_loss_is_proven() -> None:
+    [lead] = LOCALITY.leads(Locality((size_row(8, 0.2), size_row(12, -0.05))), cast(Findings, None))
+    assert (lead.title, lead.figure) == ("smallest tiles without a proven loss", "12 px")
+    assert (
+        lead.says
+        == "on 50 images, full-pass minus mean-logit, tile 12, stride 6 is 5.0 (−5.0 to 15.0) points"
+    )
+
+
 def test_a_tile_that_is_the_image_is_not_said_to_lose_nothing() -> None:
     image = replace(size_row(32, -0.1), tiles=1)
     found = Locality((size_row(8, 0.3), size_row(16, 0.2), image))

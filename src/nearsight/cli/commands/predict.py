@@ -75,8 +75,9 @@ def run(options: Namespace) -> Result:
     check_model(options)
 
     from nearsight import verbs
-    from nearsight.cli.following import after_predicting
+    from nearsight.cli.following import after_predicting, tile_of
     from nearsight.cli.show import print_lines, print_predictions
+    from nearsight.runs import Run
 
     places = [options.run, *options.images]
     model = options.model if options.model is not None else places.pop(0)
@@ -97,12 +98,19 @@ def run(options: Namespace) -> Result:
     if not options.json:
         print_predictions(found)
         if options.model is None:
-            print_lines([after_predicting(str(model), _least_certain(found.first(FIRST)))])
+            tile = options.tile or tile_of(Run.open(model))
+            print_lines([after_predicting(str(model), _least_certain(found.first(FIRST)), tile)])
     return {"out": options.out, **found.settings, "predictions": found.first(FIRST)}
 
 
-def _least_certain(rows: Sequence[Mapping[str, Any]]) -> str | None:
-    """Return the file with the smallest margin among some predictions; None if no image is a file."""
+def _least_certain(rows: Sequence[Mapping[str, Any]]) -> tuple[str, float, int] | None:
+    """Return the file with the smallest margin among some predictions, that, and how many are predictions of files.
+
+    None if no image is a file.
+    """
     # A table that was continued may hold any text as a path; `Path.is_file` raises for the longest.
     files = [row for row in rows if row["margin"] is not None and os.path.isfile(row["path"])]  # noqa: PTH113
-    return str(min(files, key=lambda row: float(row["margin"]))["path"]) if files else None
+    if not files:
+        return None
+    least = min(files, key=lambda row: float(row["margin"]))
+    return str(least["path"]), float(least["margin"]), len(files)

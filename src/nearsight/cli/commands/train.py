@@ -41,7 +41,7 @@ def run(options: Namespace) -> Result:
     recipe_of(options)
 
     from nearsight import verbs
-    from nearsight.cli.following import after_cross_validating, after_training, tile_within
+    from nearsight.cli.following import after_cross_validating, after_training, tile_of
     from nearsight.cli.show import print_cross_validation, print_lines, print_training
     from nearsight.study import CrossValidation
     from nearsight.verbs.foreseen import quick_diagnosis
@@ -66,8 +66,7 @@ def run(options: Namespace) -> Result:
     if not options.json:
         print_training(run)
         evaluated = run.result.get("evaluation", {}).get("test", {})
-        # A network of whole images has no tile of its own.
-        tile = tile_within(run.training["pixels_per_image"]) if evaluated.get("tile") is None else None
+        tile = tile_of(run)
         diagnosis = partial(quick_diagnosis, run.directory, machine_of(options), tile=tile)
         print_lines([f"run: {run.directory}", after_training(run.directory, evaluated, diagnosis, tile)])
     return {"run": str(run.directory), **run.result}

@@ -8,7 +8,9 @@ from nearsight.diagnosis.locality.sizes import Locality, measure_locality
 from nearsight.diagnosis.part import Nothing, Part
 from nearsight.diagnosis.subject import Subject
 from nearsight.diagnosis.table import ESTIMATE, Column, Table
+from nearsight.numbers import counted
 from nearsight.settings.protocols import MEAN_LOGIT, scored_by
+from nearsight.statistics.writing import with_interval
 
 # Without a full pass, there is nothing that tiles could agree with.
 NO_FULL_PASS = "locality is left out: it compares tiles with the full pass"
@@ -41,9 +43,11 @@ def _leads(found: Locality, _about: Findings) -> Iterator[Lead]:
     elif enough is None:
         yield Lead("what it needs", "whole images", found.losses(1) or "no smaller tile was taken")
     else:
+        # A loss that does not show may still be there: the interval says how large it can be.
         scored = scored_by(MEAN_LOGIT, enough.tile, enough.stride)
-        says = f"are enough: no loss against full-pass shows under {scored}"
-        yield Lead("what it needs", f"tiles of {enough.tile} px", says)
+        lost = f"{with_interval(enough.drop)} points"
+        says = f"on {counted(enough.accuracy.n or 0, 'image')}, full-pass minus {scored} is {lost}"
+        yield Lead("smallest tiles without a proven loss", f"{enough.tile} px", says)
 
 
 LOCALITY = Part(
