@@ -49,6 +49,15 @@ def test_views_and_changes_in_place_take_no_memory() -> None:
     assert fitting_batch(run, torch.zeros(3, 4, 4), 35 * size, seen=True) == 10
 
 
+def test_sparse_tensors_are_left_out_of_the_count() -> None:
+    weight = torch.eye(48).to_sparse()
+
+    def run(images: Tensor) -> Tensor:
+        return torch.sparse.mm(weight, images.flatten(1).T).T
+
+    assert fitting_batch(run, torch.zeros(3, 4, 4), 2**20, seen=True) > 1
+
+
 def test_what_cannot_be_seen_is_taken_to_be_large() -> None:
     size = 4 * 3 * 16
     memory = size * (2 + 1.5 * UNSEEN_FACTOR) * 7

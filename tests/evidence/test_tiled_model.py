@@ -58,6 +58,29 @@ class Lenet(nn.Module):
         return self.last(maps.view(len(maps), -1))
 
 
+class Contiguous(nn.Module):
+    """Takes contiguous images alone, and says so in the way of `error`."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error, self.first = error, nn.Conv2d(3, 4, 5)
+
+    def forward(self, images: Tensor) -> Tensor:
+        if not images.is_contiguous():
+            raise self.error
+        return self.first(images).mean((2, 3))
+
+
+@pytest.mark.parametrize(
+    "error", [AssertionError(), RuntimeError("input must be contiguous"), ValueError("Contiguous, please")]
+)
+def test_a_network_that_asks_for_contiguous_images_gets_them(error: Exception) -> None:
+    network, images = Contiguous(error).eval(), torch.randn(1, 3, 20, 24)
+    [found] = evidence(network, images, tile=8, stride=4)
+    with torch.inference_mode():
+        assert same(found.logits[:, 1, 1], network(images[..., 4:12, 4:12].contiguous())[0])
+
+
 @pytest.mark.parametrize("memory", [1, 40_000, 2**28])
 @pytest.mark.parametrize("resize_short", [None, 24])
 def test_decoded_images_give_the_maps_of_prepared_ones(memory: int, resize_short: int | None) -> None:

@@ -30,6 +30,7 @@ class Output:
     [
         (ROWS, ""),
         (ROWS.numpy(), ""),
+        (ROWS.to_sparse(), ""),
         (ROWS[..., None, None], ""),
         ((ROWS,), "0"),
         ([ROWS], "0"),

@@ -4,6 +4,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor, UntypedStorage
 from torch.utils._pytree import tree_leaves
 
@@ -60,7 +61,12 @@ class _LiveBytes(OperationMode):
 
 
 def _storages(tree: Any) -> list[UntypedStorage]:
-    return [leaf.untyped_storage() for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
+    # Sparse tensors have none.
+    return [
+        leaf.untyped_storage()
+        for leaf in tree_leaves(tree)
+        if isinstance(leaf, Tensor) and leaf.layout == torch.strided
+    ]
 
 
 def peak_bytes(run: Callable[[], object]) -> int:

@@ -265,7 +265,7 @@ class _Attending(nn.Module):
 
 
 class _AnyLayout(nn.Module):
-    """Runs a model on channels-last images, or on contiguous ones from the first that it cannot `view` otherwise."""
+    """Runs a model on channels-last images, or on contiguous ones from the first that it refuses otherwise."""
 
     def __init__(self, model: Callable[[Tensor], Any], *, owned: bool) -> None:
         super().__init__()
@@ -287,12 +287,13 @@ class _AnyLayout(nn.Module):
         kept = images.clone()
         try:
             output = self.model(images)
-        except RuntimeError as error:
+        except Exception as error:
             if not refuses_layout(error):
                 raise
-            self._contiguous = True
             self._order_weights(torch.contiguous_format)
-            return self.model(kept.contiguous())
+            output = self.model(kept.contiguous())
+            self._contiguous = True
+            return output
         self._taken.add(kind)
         return output
 

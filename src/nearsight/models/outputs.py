@@ -38,7 +38,7 @@ def output_tensors(output: Any) -> dict[str, Tensor]:
 
 def _named(value: Any, name: str, depth: int) -> Iterator[tuple[str, Tensor]]:
     if isinstance(value, Tensor):
-        yield name, value
+        yield name, value if value.layout == torch.strided else value.to_dense()
     elif hasattr(value, "__array__"):
         yield name, torch.as_tensor(np.asarray(value))
     elif depth < _DEEPEST:
@@ -147,7 +147,7 @@ def logits_in(output: Any, name: str) -> Tensor:
 
     Raises `InputError` if the model does not return that name this time.
     """
-    tensor = output if name == WHOLE and isinstance(output, Tensor) else output_tensors(output).get(name)
+    tensor = output_tensors(output).get(name)
     if tensor is None:
         raise InputError(
             f"the model returned {_listed(output_tensors(output))}, and '{name}' at first; it must return the "

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 # A logit leaves 0 to 1 this far beyond images, which a probability never does.
 _FAR = 1e4
+_OF_LAYOUT = (RuntimeError, ValueError, AssertionError)
 
 
 def probing_tiles(example: Tensor) -> Tensor:
@@ -23,7 +24,7 @@ def probing_tiles(example: Tensor) -> Tensor:
 
 
 def refuses_layout(error: BaseException) -> bool:
-    """Say whether a model failed because it reshapes maps with `view`, which channels-last order does not allow.
+    """Say whether a model may have failed because of channels-last order: it uses `view`, or asks for another order.
 
     >>> maps = torch.zeros(2, 3, 4, 4).contiguous(memory_format=torch.channels_last)
     >>> try:
@@ -32,7 +33,11 @@ def refuses_layout(error: BaseException) -> bool:
     ...     refuses_layout(error)
     True
     """
-    return isinstance(error, RuntimeError) and "view size is not compatible" in str(error)
+    if isinstance(error, AssertionError) and not str(error):
+        return True  # as `assert images.is_contiguous()` says nothing
+    return isinstance(error, _OF_LAYOUT) and any(
+        word in str(error).lower() for word in ("view size", "contiguous")
+    )
 
 
 @contextmanager

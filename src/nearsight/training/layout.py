@@ -33,7 +33,7 @@ def lay_out(network: nn.Module, size: Size) -> None:
     try:
         with torch.no_grad(), eval_mode(network):
             network(images)
-    except RuntimeError as error:
+    except Exception as error:
         if not refuses_layout(error):
             raise
         _keep_contiguous(network)
