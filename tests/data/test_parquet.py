@@ -36,6 +36,7 @@ def ten(png: Png) -> list[bytes]:
             {"train": 12, "val": 2, "test": 6},
         ),
         (["data/train-00000-of-00001-ab12cd34ef56ab12.parquet"], {"train": 6, "val": 2, "test": 2}),
+        (["data/train-00000-of-00001-abc123.parquet"], {"train": 6, "val": 2, "test": 2}),
         (
             ["train/0000.parquet", "train/0001.parquet", "test/0000.parquet"],
             {"train": 18, "val": 2, "test": 10},
@@ -450,6 +451,21 @@ def test_odd_labels_and_names_are_read_or_refused(
         return
     with pytest.raises(InputError, match=said):
         load(path)
+
+
+def test_views_of_text_and_bytes_are_read_as_text_and_bytes(tmp_path: Path, ten: list[bytes]) -> None:
+    text, content = pa.string_view(), pa.binary_view()
+    cells = pa.StructArray.from_arrays(
+        [pa.array(ten, content), pa.array([f"{k}.png" for k in range(10)], text)], names=["bytes", "path"]
+    )
+    columns = {"label": pa.array(["cat", "dog"] * 5, text), "place": pa.array(["a"] * 10, text)}
+    lists = pa.array([["a"]] * 10, pa.list_(text))
+    for name, images in {"struct": cells, "bytes": pa.array(ten, content)}.items():
+        path = tmp_path / f"{name}.parquet"
+        pq.write_table(pa.table({"image": images, **columns, "lists": lists}), path)
+        sets = load(path, validation=0)
+        assert sets.classes == ("cat", "dog")
+        assert sum(map(len, sets.values())) == 10
 
 
 def test_a_column_that_is_there_twice_is_named(tmp_path: Path) -> None:

@@ -187,6 +187,13 @@ def test_a_layout_that_the_shape_does_not_say_is_said() -> None:
     assert torch.equal(right, OnnxFunction(graph(["b", "h", "w", 3], channels_last=True))(images)["logits"])
 
 
+@pytest.mark.parametrize("shape", [None, ["b", "h", "w", "c"], [None] * 4, ["b", 8, 8, "c"]])
+def test_a_layout_that_no_side_says_is_found(shape: list[int | str | None] | None) -> None:
+    images = bytes_of()[..., :8, :8]
+    found = OnnxFunction(graph(shape, channels_last=True))(images)["logits"]
+    assert torch.equal(found, OnnxFunction(graph(["b", 8, 8, 3], channels_last=True))(images)["logits"])
+
+
 @pytest.mark.parametrize(
     ("shape", "kind", "says"),
     [

@@ -131,11 +131,11 @@ def _feature(field: "pa.Field", told: Any, names: list[str] | None) -> Any:
 
     if names is not None:
         return ClassLabel(names=list(distinct(names)))
-    kind = field.type
+    kind = _without_views(field.type)
     if isinstance(told, dict) and told.get("_type") == "Image" and _may_hold_images(kind):
         return Image()
     if pa.types.is_dictionary(kind):
-        kind = kind.value_type
+        kind = _without_views(kind.value_type)
     if pa.types.is_null(kind):
         return Value("null")
     try:
@@ -146,6 +146,23 @@ def _feature(field: "pa.Field", told: Any, names: list[str] | None) -> Any:
     except Exception:
         return None
     return found
+
+
+def _without_views(kind: "pa.DataType") -> "pa.DataType":
+    """A type with plain text and bytes instead of views of them, for which Arrow lacks operations, at any depth."""
+    import pyarrow as pa
+
+    if pa.types.is_string_view(kind):
+        return pa.string()
+    if pa.types.is_binary_view(kind):
+        return pa.binary()
+    if pa.types.is_struct(kind):
+        return pa.struct([part.with_type(_without_views(part.type)) for part in kind])
+    if pa.types.is_large_list(kind):
+        return pa.large_list(_without_views(kind.value_type))
+    if pa.types.is_list(kind):
+        return pa.list_(_without_views(kind.value_type))
+    return kind
 
 
 def _lacks_lists(field: "pa.Field", header: "FileMetaData", file: Path) -> bool:

@@ -69,7 +69,8 @@ _COMPOUND = re.compile(
     r"(?P<split>training|train|trn|validation|valid|val|development|testing|test|tst|evaluation|eval|holdout|heldout)"
     r"(?P<after>set|sets|data|dataset|images|image|imgs|img|split|folder|dir|ing)?"
 )
-_SHARD = re.compile(r"[-_.]?\d+(-of-\d+)?(-[0-9a-f]{8,})?$")
+# Behind "-of-N", as behind eight digits of a hash, anything may stand.
+_SHARD = re.compile(r"[-_.]?\d+(-of-\d+(-\w+)?|(-[0-9a-f]{8,}))?$")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+|\d+")
 
 
@@ -129,6 +130,8 @@ def unnumbered(stem: str) -> str:
 
     >>> unnumbered("train-00000-of-00002"), unnumbered("val-0007"), unnumbered("0000")
     ('train', 'val', '')
+    >>> unnumbered("test-00000-of-00001-abc123")
+    'test'
     """
     return _SHARD.sub("", stem)
 

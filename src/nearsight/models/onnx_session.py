@@ -10,6 +10,7 @@ from nearsight.errors import InputError
 Layout = Literal["NCHW", "NHWC"]
 
 _CHANNELS = (1, 3)
+_MOST_CHANNELS = 4
 _DTYPES = {
     "tensor(float)": torch.float32,
     "tensor(double)": torch.float64,
@@ -50,9 +51,9 @@ class OnnxFunction:
     torch.Size([5, 3])
 
     Images are converted to what the session takes: its type, with numbers rounded and clamped if it is an integer
-    type, and its layout, read from its last axis if that is fixed at 3 (or 1) and the second is not. `layout`
-    says it if the shape does not. A session with a fixed batch size gets batches of that size, the last one
-    padded with zeros.
+    type, and its layout, read from its last axis if that is fixed at 3 (or 1) and the second is not. If no axis is
+    fixed, the first run finds it. `layout` says it if the shape does not. A session with a fixed batch size gets
+    batches of that size, the last one padded with zeros.
 
     Raises `InputError` for a session with several inputs, with a type that images do not have, or exported for
     images of another size, and with the session's own words if it cannot run.
@@ -76,6 +77,8 @@ class OnnxFunction:
         self._outputs = [output.name for output in session.get_outputs()]
         self._dtype = _DTYPES[images.type]
         self.layout: Layout = layout or layout_of(shape)
+        # If every side is free, nothing says where the channels are; then the first run shows it.
+        self._unsure = layout is None and not any(isinstance(side, int) and side > 0 for side in shape[1:])
         batch, *sides = shape
         channels, height, width = sides if self.layout == "NCHW" else (sides[2], *sides[:2])
         self._batch = batch if isinstance(batch, int) and batch > 0 else None
@@ -103,6 +106,21 @@ class OnnxFunction:
                     f"the session was exported for images of {name} {side}, but these have {given}; give tiles "
                     f"of that size or export it with a free {name}"
                 )
+        try:
+            found = self._found(images)
+        except InputError as error:
+            if not self._unsure:
+                raise
+            self.layout = "NHWC"
+            try:
+                found = self._found(images)
+            except InputError:
+                self.layout = "NCHW"
+                raise error from None
+        self._unsure = False
+        return found
+
+    def _found(self, images: Tensor) -> dict[str, Tensor]:
         array = self._in_its_form(images)
         batch = self._batch or len(array)
         parts = [self._filled_up(part, batch) for part in torch.split(array, batch)]
@@ -150,4 +168,8 @@ def layout_of(shape: list[Any]) -> Layout:
     >>> layout_of(["batch", 224, 224, 3]), layout_of(["batch", 3, "height", "width"])
     ('NHWC', 'NCHW')
     """
-    return "NHWC" if shape[3] in _CHANNELS and shape[1] not in _CHANNELS else "NCHW"
+    if shape[1] in _CHANNELS:
+        return "NCHW"
+    # No image has as many channels as tiles have rows.
+    rows = isinstance(shape[1], int) and shape[1] > _MOST_CHANNELS and not isinstance(shape[3], int)
+    return "NHWC" if shape[3] in _CHANNELS or rows else "NCHW"
