@@ -161,6 +161,17 @@ def test_no_images_are_listed_as_alike_a_suspect_even_if_it_is_proven() -> None:
         assert (found.alike is not None) == listed
 
 
+def test_images_alike_are_listed_beside_those_that_the_rule_finds() -> None:
+    images, marked = world((0.6, 0, 0))
+    first = marked & (np.arange(len(marked)) % 2 == 0)
+    given = examined(reads_the_mark, images)
+    [found] = judge(given, [candidate(first)])
+    told = _verdict(given, found, len(images))
+    assert told.images == tuple(np.flatnonzero(first).tolist())
+    assert told.alike
+    assert set(told.alike) <= set(np.flatnonzero(marked & ~first).tolist())
+
+
 def test_images_with_one_shortcut_are_not_alike_those_with_another() -> None:
     images, marked = world((0.6, 0, 0))
     first = marked & (np.arange(len(marked)) % 2 == 0)

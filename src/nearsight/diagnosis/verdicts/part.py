@@ -262,7 +262,7 @@ def _verdict(examined: Examined, judged: Judged, images: int) -> Verdict:
         artefact=candidate.artefact,
         seen_in=candidate.seen_in,
         place=candidate.place,
-        images=tuple(np.flatnonzero(mine & (has | more)).tolist()),
+        images=tuple(having.tolist()),
         alike=tuple(np.flatnonzero(more).tolist()),
         examples=tuple(clearest[:EXAMPLES].tolist()),
         beside=tuple(lacking[:EXAMPLES].tolist()),

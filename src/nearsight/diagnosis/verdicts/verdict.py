@@ -76,9 +76,9 @@ class Verdict:
     rate over all candidates at which it is believed. `pictured` says that it would be a shortcut, were it not that
     it may be what these images show. `proven_by` is the kind of the intervention that proves it, "" if none
     does, or if an older version wrote it. If it is "learned", `edited` are some images before and after that edit,
-    and `words` say only what it was found as. `alike` are those of `images` that do not look as if they had it, but
-    that the classifier takes for the class in the same way; no other figure counts them. `missing` says in words what
-    keeps a suspect from being a shortcut; nothing if an older version wrote it.
+    and `words` say only what it was found as. `alike` are further images of the class, which do
+    not look as if they had it, but which the classifier takes for the class in the same way; no figure counts them.
+    `missing` says in words what keeps a suspect from being a shortcut; nothing if an older version wrote it.
     """
 
     class_number: int
@@ -120,7 +120,7 @@ class Verdict:
 
     @property
     def ruled(self) -> tuple[int, ...]:
-        """Those of `images` that its rule finds, which all figures count: without those that are `alike`."""
+        """The images that its rule finds: all of `images`, but an older version held those `alike` in them too."""
         alike = set(self.alike)
         return tuple(index for index in self.images if index not in alike)
 
