@@ -1,7 +1,8 @@
 """How this process was started: alone, as one of many by torchrun or srun, or by one of our trainings."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -50,6 +51,8 @@ class Launch:
 
 
 ALONE = Launch()
+# The command that was typed; empty for what Python calls.
+_COMMAND: ContextVar[str] = ContextVar("_COMMAND", default="")
 # Work that a process does for itself, whoever started it.
 _BY_ITSELF: ContextVar[bool] = ContextVar("_BY_ITSELF", default=False)
 
@@ -64,6 +67,30 @@ def this_launch() -> Launch:
     """
     launch = read_launch(os.environ)
     return replace(ALONE, local_rank=launch.local_rank) if _BY_ITSELF.get() else launch
+
+
+@contextmanager
+def typed(arguments: Sequence[str]) -> Iterator[None]:
+    """While entered, what is made says that a command with these arguments made it.
+
+    >>> with typed(["diagnose", "my runs/a"]):
+    ...     this_command()
+    "nearsight diagnose 'my runs/a'"
+    >>> this_command()
+    ''
+    """
+    # A name of a file may contain what UTF-8 cannot encode.
+    written = shlex.join(["nearsight", *arguments]).encode("utf-8", "backslashreplace").decode("utf-8")
+    before = _COMMAND.set(written)
+    try:
+        yield
+    finally:
+        _COMMAND.reset(before)
+
+
+def this_command() -> str:
+    """Return the command within `typed`, as it can be typed again; empty elsewhere, as for what Python calls."""
+    return _COMMAND.get()
 
 
 @contextmanager

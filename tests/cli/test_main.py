@@ -120,7 +120,7 @@ def test_data_prints_what_a_set_holds(printed: Printed, capsys: pytest.CaptureFi
 
 
 def test_bad_images_are_named_and_left_out_only_when_asked(
-    folder: Path, printed: Printed, refused: Refused
+    folder: Path, printed: Printed, refused: Refused, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "cat" / "note.jpg").write_text("not an image")
     whole = (folder / "dog" / "00.png").read_bytes()
@@ -133,6 +133,9 @@ def test_bad_images_are_named_and_left_out_only_when_asked(
     summary = printed("data", folder, "--skip-bad")
     assert sum(split["images"] for split in summary["splits"].values()) == 40
     assert summary["notes"][0].startswith("skipped: 2 of 42 images")
+    assert main(["data", str(folder), "--skip-bad"]) == 0
+    # Without it, the next command would refuse the set.
+    assert f"next: nearsight train {folder} --skip-bad (" in capsys.readouterr().out
 
 
 def test_a_tile_larger_than_one_image_names_that_file(

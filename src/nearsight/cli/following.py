@@ -261,13 +261,15 @@ def after_exporting(file: str) -> str:
     return f"next: nearsight predict IMAGES --model {shlex.quote(file)} (predictions from the file, without the run)"
 
 
-def after_reading(data: str) -> str:
-    """Say what follows a look at a set: a network.
+def after_reading(data: str, read: str = "") -> str:
+    """Say what follows a look at a set: a network, of images that are `read` with the same options.
 
     >>> after_reading("photos")
     'next: nearsight train photos (chooses a recipe, and shows the time left)'
+    >>> after_reading("photos", " --skip-bad").partition(" (")[0]
+    'next: nearsight train photos --skip-bad'
     """
-    return f"next: nearsight train {shlex.quote(data)} (chooses a recipe, and shows the time left)"
+    return f"next: nearsight train {shlex.quote(data)}{read} (chooses a recipe, and shows the time left)"
 
 
 def after_packing(data: str) -> str:
@@ -289,13 +291,13 @@ def after_mapping(run: str) -> str:
     return f"next: nearsight diagnose {shlex.quote(run)} ({why} {_SAYS_FIRST})"
 
 
-def after_measuring(data: str, tiles: Sequence[str]) -> str:
+def after_measuring(data: str, tiles: Sequence[str], read: str = "") -> str:
     """Say what follows the dimensions of tiles: whether accuracy has the order that they predict.
 
     >>> after_measuring("photos", ["16", "full"]).partition(" (")[0]
     'next: nearsight compare photos --tiles 16,full'
     """
-    asked = f"{shlex.quote(data)} --tiles {','.join(tiles)}"
+    asked = f"{shlex.quote(data)} --tiles {','.join(tiles)}{read}"
     return f"next: nearsight compare {asked} (does accuracy follow the predicted order? {_SAYS_FIRST})"
 
 
@@ -310,10 +312,11 @@ def after_embedding(file: str) -> str:
     )
 
 
-def after_cross_validating(data: str) -> str:
+def after_cross_validating(data: str, read: str = "") -> str:
     """Say what follows a cross-validation: one network of all images.
 
     >>> after_cross_validating("photos").partition(" (")[0]
     'next: nearsight train photos'
     """
-    return f"next: nearsight train {shlex.quote(data)} (one network to use, of all training images; {_SAYS_FIRST})"
+    asked = f"{shlex.quote(data)}{read}"
+    return f"next: nearsight train {asked} (one network to use, of all training images; {_SAYS_FIRST})"

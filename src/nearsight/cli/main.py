@@ -34,7 +34,7 @@ from nearsight.cli.options import OneLineParser
 from nearsight.cli.versions import installed_versions
 from nearsight.cli.wording import in_options
 from nearsight.errors import InputError, unknown_name
-from nearsight.launch import require_one_process, this_launch
+from nearsight.launch import require_one_process, this_launch, typed
 from nearsight.progress import worded
 from nearsight.shortage import ShortOfMemoryError
 from nearsight.write import plain
@@ -192,7 +192,7 @@ def _run(command: Command, name: str, arguments: list[str]) -> int:
         require_one_process(f"nearsight {name}")
     keep_freed_memory()
     try:
-        with _heard(), worded(lambda text: in_options(text, parser.actions)):
+        with _heard(), typed([name, *arguments]), worded(lambda text: in_options(text, parser.actions)):
             result = command.run(options)
     except ShortOfMemoryError as error:
         known = error.among({action.dest for action in parser.actions})

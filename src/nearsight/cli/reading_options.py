@@ -1,5 +1,6 @@
 """The options that say how images are read, declared once."""
 
+import shlex
 from argparse import ArgumentTypeError, Namespace
 from typing import TYPE_CHECKING
 
@@ -93,6 +94,28 @@ def reading_options(options: Namespace) -> "ReadingOptions":
         "group_pattern": options.group_pattern,
         "group_seconds": options.group_seconds,
     }
+
+
+def read_alike(options: Namespace) -> str:
+    """Return the given options of how images are read, for the next command of the same set: it must read them alike.
+
+    >>> given = {"max_pixels": None, "class_pattern": "([a-z]+) [0-9]", "group_seconds": 2.5, "skip_bad": True}
+    >>> rest = {"regions": None, "group_column": None, "group_pattern": None, "value_range": (0.0, 4095.0)}
+    >>> read_alike(Namespace(**given, **rest))
+    " --skip-bad --range 0,4095 --class-pattern '([a-z]+) [0-9]' --group-seconds 2.5"
+    >>> read_alike(Namespace(**dict.fromkeys({**given, **rest})))
+    ''
+    """
+    told = []
+    for name, value in reading_options(options).items():
+        option = "--range" if name == "value_range" else f"--{name.replace('_', '-')}"
+        if value is True:
+            told.append(option)
+        elif isinstance(value, tuple):
+            told.append(f"{option} {value[0]:g},{value[1]:g}")
+        elif value:
+            told.append(f"{option} {shlex.quote(str(value))}")
+    return "".join(f" {one}" for one in told)
 
 
 def _two_numbers(text: str) -> tuple[float, float]:

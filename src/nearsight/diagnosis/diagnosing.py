@@ -27,10 +27,11 @@ from nearsight.diagnosis.subject import Subject
 from nearsight.diagnosis.verdicts.part import VERDICTS
 from nearsight.errors import InputError, listed
 from nearsight.evidence import TiledModel
+from nearsight.launch import this_command
 from nearsight.models import Classifier
 from nearsight.models.weights_digest import digest_of_weights
 from nearsight.numbers import agreeing, counted
-from nearsight.progress import SILENT, Progress, duration
+from nearsight.progress import SILENT, Progress, as_a_whole, duration
 from nearsight.settings.protocols import FULL_PASS
 from nearsight.together import ONE_PROCESS, Processes
 
@@ -121,6 +122,9 @@ def diagnose(
         expected = foresee(bound)
         if told := expected.sentence():
             progress.say(f"{told}{_shorter(bound, foresee, expected.least)}")
+        whole = as_a_whole(progress, "diagnosis", {"diagnosis": expected.least})
+        whole.begins("diagnosis")
+        progress = whole
     evaluation, grids, seen = pass_over(
         bound,
         examined,
@@ -190,6 +194,7 @@ def diagnose(
         absent={part.name: absent[part.name] for part in asked if part.name in absent},
         weights=digest_of_weights(classifier.network),
         predictions=subject.predictions,
+        command=this_command(),
     )
 
 

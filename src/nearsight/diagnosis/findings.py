@@ -22,7 +22,8 @@ class Findings(Mapping[str, Any]):
     are pixels of these. `absent` says why a part that could find nothing could not; such a part has no entry
     among `parts`. A part in neither was left out. `weights` distinguishes the network's weights from any others
     (`models.weights_digest`); None if it has none, and in older files. `predictions` is the predicted class of
-    each image, int64 (n,): None if the diagnosis was read from files, which do not hold it.
+    each image, int64 (n,): None if the diagnosis was read from files, which do not hold it. `command` is what was
+    typed to make it; empty if Python did, and in older files.
     """
 
     model: str
@@ -46,6 +47,7 @@ class Findings(Mapping[str, Any]):
     absent: Mapping[str, str]
     weights: str | None = None
     predictions: NDArray[np.int64] | None = None
+    command: str = ""
 
     def __getitem__(self, name: str) -> Any:
         """Return what a part found; raises `KeyError`, which says why, if it found nothing or was left out."""

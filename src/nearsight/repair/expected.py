@@ -23,6 +23,10 @@ from nearsight.training.batches import training_size
 from nearsight.training.step_time import seconds_of_step
 from nearsight.training.training_run import total_steps
 
+# The steps of a repair, as its progress calls them.
+CHOOSING, FINDING = "finding what to remove", "finding its images"
+TRAINING, COMPARING = "training", "comparing"
+
 
 @dataclass(frozen=True)
 class ExpectedRepair:
@@ -39,6 +43,16 @@ class ExpectedRepair:
     def seconds(self) -> float:
         """All of it."""
         return self.choosing + self.finding + self.training + self.comparing
+
+    @property
+    def steps(self) -> dict[str, float]:
+        """The seconds of each step, by what it is for."""
+        return {
+            CHOOSING: self.choosing,
+            FINDING: self.finding,
+            TRAINING: self.training,
+            COMPARING: self.comparing,
+        }
 
     def sentence(self) -> str:
         """Say it in one line, empty if it is not worth saying.

@@ -24,11 +24,12 @@ from nearsight.diagnosis.result import DIAGNOSIS
 from nearsight.diagnosis.verdicts.part import VERDICTS
 from nearsight.errors import InputError
 from nearsight.evidence import TiledModel
+from nearsight.launch import this_command
 from nearsight.lock import writes
 from nearsight.models.classifier import Network
 from nearsight.models.weights_digest import digest_of_weights
 from nearsight.numbers import counted
-from nearsight.progress import SILENT, Progress
+from nearsight.progress import SILENT, Progress, as_a_whole
 from nearsight.repair.asked import (
     ASKED,
     Asked,
@@ -39,7 +40,14 @@ from nearsight.repair.asked import (
     read_asked,
 )
 from nearsight.repair.choosing import check_names, choose, left_alone
-from nearsight.repair.expected import expected_repair, parts_of_repair
+from nearsight.repair.expected import (
+    CHOOSING,
+    COMPARING,
+    FINDING,
+    TRAINING,
+    expected_repair,
+    parts_of_repair,
+)
 from nearsight.repair.head import head_of
 from nearsight.repair.judging import found_again, judge
 from nearsight.repair.last_layer import refit_last_layer
@@ -115,6 +123,7 @@ def repair(
     if diagnosis is not None:
         _check_diagnosis(diagnosis, run, sets, bound)
         _check_kept(diagnosis, out)
+    steps: dict[str, float] = {}
     if progress is not SILENT and not resume:
         expected = expected_repair(
             run,
@@ -129,6 +138,11 @@ def repair(
         )
         if sentence := expected.sentence():
             progress.say(sentence)
+        steps = expected.steps
+    whole = as_a_whole(progress, "repair", steps)
+    # What is silent stays so: nobody waits for a time that is measured and not told.
+    progress = SILENT if progress is SILENT else whole
+    whole.begins(CHOOSING)
     found = diagnosis or _diagnosis(run, sets, bound, out, resume, asked, machine, progress)
     if diagnosis is None:
         once_diagnosed()
@@ -140,16 +154,19 @@ def repair(
     for sentence in left:
         progress.say(sentence)
     decision = Decision(bound, found.decision)
+    whole.begins(FINDING)
     shortcuts = find_shortcuts(decision, found, sets, chosen, seed=seed, progress=progress)
     task = Task(bound, sets["train"], shortcuts, column, seed, progress)
     plan = planned(shortcuts, method, column, of_tiles=sees_tiles(bound))
     if from_scratch and LAST_LAYER in plan:
         raise _not_from_scratch()
     made = _Making(run, sets, task, method, from_scratch, out, resume, machine, asked, diagnosis)
+    whole.begins(TRAINING)
     new = made.run_by_last_layer() if LAST_LAYER in plan else made.run_by_training()
     after = bound.with_model(new.classifier(_network(bound)))
     test = sets["test"]
     told: list[Diagnosis | None] = []
+    whole.begins(COMPARING)
     for network, when in ((bound, "before"), (after, "after")):
         if again:
             progress.say(f"diagnosing the test images, to compare: the network {when} the repair")
@@ -190,6 +207,7 @@ def repair(
         examples=judged.examples,
         pictures=ExaminedPictures(test, bound.resize),
         left=left,
+        command=this_command(),
     )
     result.save(out)
     return result

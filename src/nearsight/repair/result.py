@@ -122,7 +122,7 @@ class Repair(Shown):
     `classes` are all classes. `before` and `after` are the verdicts on the test images; None if they were not
     wanted. `examples` are at most `SHOWN` images with each shortcut and as many without it, drawn with the seed;
     `pictures` gives them, at most `SIDE` pixels per side. `left` says which shortcuts were found but left alone
-    because they cost nothing.
+    because they cost nothing. `command` is what was typed to make it; empty if Python did, and in older files.
     """
 
     directory: Path
@@ -147,6 +147,7 @@ class Repair(Shown):
     examples: tuple[Example, ...]
     pictures: Pictures
     left: tuple[str, ...] = ()
+    command: str = ""
 
     @property
     def lost(self) -> tuple[Change, ...]:

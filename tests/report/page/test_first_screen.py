@@ -13,6 +13,7 @@ from nearsight.diagnosis.verdicts.limits import ClassLimit
 from nearsight.diagnosis.verdicts.part import Verdicts
 from nearsight.diagnosis.verdicts.verdict import Edited, Verdict
 from nearsight.report.page.diagnosis_page import diagnosis_html
+from nearsight.report.page.going_on import after_diagnosis
 from nearsight.statistics import Estimate
 
 MOST = Estimate(0.58, 0.5, 0.66, n=125, chance=0.01)
@@ -188,3 +189,45 @@ def test_images_alike_are_shown_and_kept(with_verdicts: Callable, parse: Callabl
         ]
         assert shown == [f"{one.classes[0]} that may have it"] * 2
         assert one.table("verdicts")["alike"].tolist()[0].tolist() == [3, 5]
+
+
+MADE = "nearsight diagnose 'my runs/a' --stride 12"
+
+
+def steps_of(with_verdicts: Callable, word: str | None, **changes: object) -> list[str]:
+    verdicts = () if word is None else (verdict(word),)
+    told = replace(with_verdicts(*verdicts), model="my runs/a", command=MADE, **changes)
+    return [step.command for step in after_diagnosis(told)]
+
+
+def test_the_page_says_what_made_it_and_how_to_go_on(with_verdicts: Callable, parse: Callable) -> None:
+    found = replace(with_verdicts(verdict("shortcut")), model="my runs/a", command=MADE)
+    text = parse(screen(found)).text
+    assert MADE in text
+    assert "nearsight repair 'my runs/a' --stride 8" in text
+    assert "To go on" in text
+
+
+def test_what_follows_depends_on_what_was_found_where(with_verdicts: Callable) -> None:
+    look = "nearsight heatmap 'my runs/a' IMAGE"
+    assert steps_of(with_verdicts, "shortcut") == ["nearsight repair 'my runs/a' --stride 8", look]
+    by_this = ["nearsight repair 'my runs/a' --diagnosis DIR", look]
+    assert steps_of(with_verdicts, "shortcut", split="train") == by_this
+    # These test images are too few to find one.
+    more = "nearsight diagnose 'my runs/a' --stride 8 --split train --parts verdicts"
+    assert steps_of(with_verdicts, None) == [more, look]
+    assert steps_of(with_verdicts, "suspect", split="train") == [look]
+    of_whole = steps_of(with_verdicts, "shortcut", trained_tile=None)
+    assert of_whole == ["nearsight repair 'my runs/a' --tile 16 --stride 8", f"{look} --tile 16"]
+
+
+@pytest.mark.parametrize(
+    "command", ["", "nearsight repair runs/a", "nearsight diagnose photos --model resnet18 --tile 16"]
+)
+def test_where_no_run_was_diagnosed_by_command_no_next_one_is_made_up(
+    command: str, with_verdicts: Callable, parse: Callable
+) -> None:
+    found = replace(with_verdicts(verdict("shortcut")), command=command)
+    text = parse(screen(found)).text
+    assert "To go on" not in text
+    assert ("Made by" in text) == bool(command)

@@ -171,3 +171,15 @@ def test_a_saved_repair_has_the_same_page(tmp_path: Path) -> None:
     (tmp_path / "diagnosis").mkdir()
     (tmp_path / "diagnosis" / "report.html").write_text("")
     assert 'href="diagnosis/report.html"' in repair_html(again, tmp_path)
+
+
+def test_the_page_says_what_made_it_and_how_to_go_on_with_the_new_run(parse: Callable) -> None:
+    made = replace(make_repair(), command="nearsight repair 'runs/<a>'")
+    assert made.command in parse(repair_html(made)).text
+    still = tuple(replace(row, verdict="shortcut") for row in made.before or ())
+    for after, step in (
+        (None, "nearsight diagnose DIR/run"),
+        ((), "nearsight predict DIR/run IMAGES"),
+        (still, "nearsight repair DIR/run"),
+    ):
+        assert step in parse(repair_html(replace(made, after=after))).text

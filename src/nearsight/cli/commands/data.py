@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from nearsight.cli.options import OneLineParser, Result, whole_number
-from nearsight.cli.reading_options import add_reading_options, reading_options
+from nearsight.cli.reading_options import add_reading_options, read_alike, reading_options
 from nearsight.cli.shared_options import DATA
 from nearsight.errors import listed
 from nearsight.numbers import counted
@@ -95,7 +95,7 @@ def run(options: Namespace) -> Result:
                 *_columns(summary["splits"]),
                 *([f"sheet: {summary['sheet']}"] if options.sheet is not None else []),
                 *(f"note: {note}" for note in summary["notes"]),
-                after_reading(str(options.data)),
+                after_reading(str(options.data), read_alike(options)),
             ]
         )
     return summary

@@ -89,9 +89,8 @@ def run(options: Namespace) -> Result:
     from nearsight.cli.following import after_diagnosing
     from nearsight.cli.show import print_diagnosis, print_lines
     from nearsight.data.split_list import TRAINED_ON
-    from nearsight.diagnosis.reliance.part import RELIANCE
-    from nearsight.diagnosis.reliance.verdict import BACKGROUND
     from nearsight.diagnosis.verdicts.part import VERDICTS
+    from nearsight.report.page.going_on import repairable
     from nearsight.verbs.foreseen import seconds_of_diagnosis, seconds_of_repair
 
     begun = time.monotonic()
@@ -117,15 +116,7 @@ def run(options: Namespace) -> Result:
     if not options.json:
         print_diagnosis(found, out)
         if is_run(options):
-            proven = VERDICTS.of(found)
-            # Images that are read part by part cannot be repaired.
-            repairable = proven is None or not proven.left_out
-            reliance = RELIANCE.of(found)
-            asked = () if reliance is None or reliance.asked is None else reliance.asked.classes
-            backgrounds = sum(row.verdict == BACKGROUND for row in asked)
-            shortcuts = (
-                (backgrounds + (len(proven.shortcuts) if proven is not None else 0)) if repairable else 0
-            )
+            proven, shortcuts = VERDICTS.of(found), repairable(found)
             # For a set given by name, or a part that was requested, nobody knows whether there are more training
             # images.
             as_it_comes = options.split == DEFAULT_SPLIT and options.data is None and options.images is None

@@ -11,7 +11,7 @@ from nearsight.cli.options import (
     parse_tiles,
     sampling_of,
 )
-from nearsight.cli.reading_options import add_reading_options, reading_options
+from nearsight.cli.reading_options import add_reading_options, read_alike, reading_options
 from nearsight.cli.shared_options import DATA
 from nearsight.settings import Machine
 from nearsight.settings.machine import Device
@@ -76,5 +76,6 @@ def run(options: Namespace) -> Result:
     if not options.json:
         print_dimension(found, out)
         if options.comparison is None:
-            print_lines([after_measuring(options.data, [row.label for row in found.tiles])])
+            compared = [row.label for row in found.tiles]
+            print_lines([after_measuring(options.data, compared, read_alike(options))])
     return {"out": out, **found.to_json()}

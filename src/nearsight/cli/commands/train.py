@@ -11,7 +11,7 @@ from nearsight.cli.options import (
     recipe_of,
     whole_number,
 )
-from nearsight.cli.reading_options import reading_options
+from nearsight.cli.reading_options import read_alike, reading_options
 from nearsight.cli.shared_options import add_folds, declare_training, machine_of
 
 
@@ -61,7 +61,7 @@ def run(options: Namespace) -> Result:
     if isinstance(run, CrossValidation):
         if not options.json:
             print_cross_validation(run)
-            print_lines([after_cross_validating(options.data)])
+            print_lines([after_cross_validating(options.data, read_alike(options))])
         return {"out": str(run.directory), **run.to_json()}
     if not options.json:
         print_training(run)

@@ -9,6 +9,7 @@ from nearsight.diagnosis.part import Part
 from nearsight.report.page.class_rows import class_rows
 from nearsight.report.page.drawing import Drawing
 from nearsight.report.page.environment import has_template, render, render_part
+from nearsight.report.page.going_on import after_diagnosis
 from nearsight.write import write_text
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def diagnosis_html(diagnosis: Diagnosis, *, shown: int = ERRORS_SHOWN) -> str:
         first=first,
         sections=sections,
         data=drawing.data(),
+        steps=after_diagnosis(diagnosis),
     )
 
 

@@ -12,6 +12,7 @@ from nearsight.repair.result import SIDE, Change, Example, FoundAgain, Repair, R
 from nearsight.report.figure_file import figure_uri
 from nearsight.report.page.charts import strip
 from nearsight.report.page.environment import render
+from nearsight.report.page.going_on import after_repair
 from nearsight.report.page.pictures import data_uri
 from nearsight.report.repair_chart import repair_figure
 from nearsight.statistics.writing import scaled, whole_per_cent
@@ -75,6 +76,7 @@ def repair_html(repair: Repair, directory: Path | None = None) -> str:
         reach=_reach,
         scaled=scaled,
         strip=strip,
+        steps=[after_repair(repair)],
     )
 
 

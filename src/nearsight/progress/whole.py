@@ -1,0 +1,81 @@
+"""How long work of several steps will still take as a whole, beside the time that is left in one of them."""
+
+import time
+from collections.abc import Mapping
+
+from nearsight.progress.channel import SAID_SECONDS, SILENT, Progress
+from nearsight.progress.watching import duration
+
+# Steps that took longer or shorter than foreseen tell how much longer or shorter the others will, within bounds.
+LEAST_SCALE, MOST_SCALE = 0.5, 4.0
+
+
+def as_a_whole(progress: Progress, name: str, steps: Mapping[str, float]) -> "Whole":
+    """Return a channel that tells how long some work will still take as a whole; `steps` are foreseen seconds.
+
+    >>> as_a_whole(SILENT, "repair", {"training": 60.0}).begins("training")
+
+    Work of less than ten seconds is not told of. Nor is work within a whole, which is one of its steps.
+    """
+    told = progress is not SILENT and not isinstance(progress, Whole) and sum(steps.values()) > SAID_SECONDS
+    return Whole(progress, name, steps if told else {})
+
+
+class Whole:
+    """A `Progress` that passes everything on, and adds to each count how long all steps together will still take."""
+
+    def __init__(self, progress: Progress, name: str, steps: Mapping[str, float]) -> None:
+        self._progress = progress
+        self._name = name
+        self._steps = {step: seconds for step, seconds in steps.items() if seconds > 0}
+        self._step: str | None = None
+        self._begun = time.monotonic()
+        # The foreseen and the real seconds of the steps that are done.
+        self._foreseen, self._taken = 0.0, 0.0
+        # What is counted, and from how many and when on.
+        self._counted: tuple[str, int] | None = None
+        self._first = (0, self._begun)
+
+    def begins(self, step: str) -> None:
+        """Tell that a step begins, and how long the whole will still take; a step that takes no time is not told."""
+        if step not in self._steps:
+            return
+        now = time.monotonic()
+        if self._step is not None:
+            self._foreseen += self._steps[self._step]
+            self._taken += now - self._begun
+        self._step, self._begun, self._counted = step, now, None
+        if len(self._steps) > 1:
+            number = [*self._steps].index(step) + 1
+            to_go = f"the {self._name} has about {duration(self.left())} to go"
+            self._progress.say(f"step {number} of {len(self._steps)}, {step}: {to_go}")
+
+    def left(self, in_step: float = 0.0) -> float:
+        """Return about how many seconds are left of all steps, at least `in_step` of the present one."""
+        scale = 1.0
+        if self._foreseen > SAID_SECONDS:
+            scale = min(MOST_SCALE, max(LEAST_SCALE, self._taken / self._foreseen))
+        steps = [*self._steps]
+        place = 0 if self._step is None else steps.index(self._step)
+        here = scale * self._steps[steps[place]] - (time.monotonic() - self._begun)
+        return max(here, in_step, 0.0) + scale * sum(self._steps[step] for step in steps[place + 1 :])
+
+    def say(self, text: str) -> None:
+        """Pass on a line."""
+        self._progress.say(text)
+
+    def warn(self, text: str) -> None:
+        """Pass on a warning."""
+        self._progress.warn(text)
+
+    def count(self, what: str, done: int, total: int, detail: str = "") -> None:
+        """Pass on how much is done, with how long the whole will still take."""
+        now = time.monotonic()
+        if (what, total) != self._counted:
+            self._counted, self._first = (what, total), (done, now)
+        if self._steps and done < total:
+            first, begun = self._first
+            in_step = (now - begun) / (done - first) * (total - done) if done > first else 0.0
+            whole = f"({self._name}: about {duration(self.left(in_step))} left)"
+            detail = f"{detail}  {whole}" if detail else whole
+        self._progress.count(what, done, total, detail)

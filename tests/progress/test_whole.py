@@ -1,0 +1,83 @@
+"""The time left of work of several steps: all of it, corrected by the steps that are done."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from nearsight.progress import SILENT, as_a_whole, whole
+
+STEPS = {"finding": 60.0, "nothing": 0.0, "training": 120.0, "comparing": 60.0}
+
+
+class Heard:
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.counted: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    warn = say
+
+    def count(self, what: str, done: int, total: int, detail: str = "") -> None:
+        self.counted.append(f"{what} {done}/{total} {detail}".strip())
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    clock = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr(whole, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    return clock
+
+
+def test_each_step_says_how_long_the_whole_has_to_go_by_how_long_those_before_it_took(clock: Any) -> None:
+    heard = Heard()
+    told = as_a_whole(heard, "repair", STEPS)
+    told.begins("finding")
+    # Twice as long as foreseen, so the rest will be too.
+    clock.now += 120
+    told.begins("nothing")
+    told.begins("training")
+    clock.now += 60
+    told.begins("comparing")
+    assert heard.said == [
+        "step 1 of 3, finding: the repair has about 4:00 to go",
+        "step 2 of 3, training: the repair has about 6:00 to go",
+        "step 3 of 3, comparing: the repair has about 1:00 to go",
+    ]
+
+
+def test_counts_say_how_long_the_whole_has_left_and_never_less_than_what_is_counted(clock: Any) -> None:
+    heard = Heard()
+    told = as_a_whole(heard, "repair", STEPS)
+    told.begins("finding")
+    told.count("images", 0, 10)
+    clock.now += 30
+    told.count("images", 5, 10, "half")
+    clock.now += 170
+    told.count("images", 6, 10)
+    told.count("images", 10, 10)
+    assert heard.counted == [
+        "images 0/10 (repair: about 4:00 left)",
+        "images 5/10 half  (repair: about 3:30 left)",
+        # 200 seconds for six, so 133 for the other four, and 180 afterwards.
+        "images 6/10 (repair: about 5:13 left)",
+        "images 10/10",
+    ]
+
+
+@pytest.mark.usefixtures("clock")
+def test_work_within_work_short_work_and_silence_add_nothing() -> None:
+    heard = Heard()
+    outer = as_a_whole(heard, "repair", STEPS)
+    inner = as_a_whole(outer, "diagnosis", {"diagnosis": 50.0})
+    inner.begins("diagnosis")
+    inner.count("images", 1, 2)
+    assert heard.counted == ["images 1/2 (repair: about 4:00 left)"]
+    for told in (as_a_whole(heard, "diagnosis", {"diagnosis": 9.0}), as_a_whole(SILENT, "repair", STEPS)):
+        told.begins("diagnosis")
+        told.count("images", 1, 2)
+        told.say("line")
+    assert heard.counted[1:] == ["images 1/2"]
+    assert heard.said == ["line"]
