@@ -3,12 +3,15 @@
 import csv
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from nearsight.cli.commands.predict import _least_certain
+from nearsight.cli.following import tile_of
 
 Refused = Callable[..., str]
 
@@ -64,6 +67,14 @@ def test_the_least_certain_prediction_of_a_file_is_looked_at_next(tmp_path: Path
     # Of a table that was continued, a path may be any text.
     odd = [{**rows[0], "path": path} for path in ("x" * 100_000, "x\0y", "\udce9")]
     assert _least_certain([*odd, *rows]) == (str(tmp_path / "unsure.png"), 0.1, 2)
+
+
+@pytest.mark.parametrize(("tile", "training", "asked"), [(6, {}, None), (None, {}, 8)])
+def test_a_run_that_was_repaired_and_not_evaluated_is_looked_at_by_its_own_tile(
+    tile: int | None, training: dict[str, Any], asked: int | None
+) -> None:
+    run: Any = SimpleNamespace(classifier=lambda: SimpleNamespace(tile=tile), training=training, result={})
+    assert tile_of(run) == asked
 
 
 def test_what_is_no_image_is_said_in_a_line(

@@ -1,12 +1,12 @@
 """What to do next, the last line of a command: right for what was just made, with its cost."""
 
-import math
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nearsight.progress import QUARTER_HOUR, duration
+from nearsight.report.page.going_on import tile_within
 from nearsight.statistics.writing import per_cent
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # A finer evaluation is suggested if it takes no longer than this.
 SECONDS = 60.0
 _SAYS_FIRST = "says how long it takes before it begins"
+_RELIES = "what it relies on, and where it errs"
 
 
 def after_training(
@@ -34,7 +35,7 @@ def after_training(
     'next: nearsight diagnose runs/a --stride 16 (what it relies on, and where it errs: about 13:39)'
     >>> after_training(Path("runs/a"), {"seconds": 3.0}, lambda: (None, 65.0), tile=24)
     'next: nearsight diagnose runs/a --tile 24 (what it relies on, and where it errs: about 1:05)'
-    >>> after_training(Path("runs/a"), {})
+    >>> after_training(Path("runs/a"), {}).partition(",")[0]
     'next: nearsight report runs/a (its page: some seconds)'
 
     `evaluated` is what result.json says about the evaluation that was just done, empty if there was none. Its
@@ -45,7 +46,7 @@ def after_training(
     """
     spent = evaluated.get("seconds")
     if spent is None:
-        return after_evaluating(run)
+        return after_evaluating(run, tile)
     finer = finer_stride(evaluated.get("stride"), spent)
     if finer is None:
         stride, seconds = diagnosis() or (None, None)
@@ -55,23 +56,10 @@ def after_training(
         asked = shlex.quote(str(run)) + _options(
             {name: one for name, one in tiles.items() if one is not None}
         )
-        return f"next: nearsight diagnose {asked} (what it relies on, and where it errs: {cost})"
+        return f"next: nearsight diagnose {asked} ({_RELIES}: {cost})"
     stride, seconds = finer
     asked = f"{shlex.quote(str(run))} --stride {stride}"
     return f"next: nearsight evaluate {asked} (more tiles: about {duration(seconds)})"
-
-
-def tile_within(pixels: int) -> int:
-    """Return the side of tiles with which to look at whole images of so many pixels: about a quarter of their side.
-
-    >>> tile_within(96 * 96), tile_within(224 * 224), tile_within(28 * 28), tile_within(8 * 8)
-    (24, 56, 8, 4)
-
-    `pixels` is 0 if nothing was trained; then it is 8.
-    """
-    side = math.sqrt(pixels)
-    quarter = max(8, round(side / 16) * 4)
-    return min(quarter, int(side / 2) or quarter)
 
 
 def tile_of(run: "Run") -> int | None:
@@ -80,8 +68,10 @@ def tile_of(run: "Run") -> int | None:
     >>> tile_of(Run.open("runs/whole"))  # doctest: +SKIP
     24
     """
-    evaluated = run.result.get("evaluation", {}).get("test", {})
-    return tile_within(run.training["pixels_per_image"]) if evaluated.get("tile") is None else None
+    if run.classifier().tile is not None:
+        return None
+    # A last layer that was fitted anew has seen no images.
+    return tile_within(run.training.get("pixels_per_image", 0))
 
 
 def finer_stride(stride: int | None, seconds: float | None) -> tuple[int, float] | None:
@@ -101,13 +91,19 @@ def finer_stride(stride: int | None, seconds: float | None) -> tuple[int, float]
     return found
 
 
-def after_evaluating(run: Path) -> str:
-    """Say what follows an evaluation that is kept in a directory of a run.
+def after_evaluating(run: Path, tile: int | None = None) -> str:
+    """Say what follows an evaluation that is kept in a directory of a run: its page, and then a diagnosis.
 
-    >>> after_evaluating(Path("runs/a"))
-    'next: nearsight report runs/a (its page: some seconds)'
+    >>> after_evaluating(Path("runs/a")).partition("), then ")[0]
+    'next: nearsight report runs/a (its page: some seconds'
+    >>> after_evaluating(Path("runs/a"), 24).partition("), then ")[2].partition(";")[0]
+    'nearsight diagnose runs/a --tile 24 (what it relies on, and where it errs'
+
+    `tile` is the side of the tiles to look at, for a network of whole images.
     """
-    return f"next: nearsight report {shlex.quote(str(run))} (its page: some seconds)"
+    named, given = shlex.quote(str(run)), _options({} if tile is None else {"tile": tile})
+    page = f"nearsight report {named} (its page: some seconds)"
+    return f"next: {page}, then nearsight diagnose {named}{given} ({_RELIES}; {_SAYS_FIRST})"
 
 
 def after_comparing(comparison: "Comparison") -> str | None:

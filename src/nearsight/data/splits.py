@@ -150,8 +150,8 @@ def alike(images: ImageSet, kept: str = "on one side of the test cut") -> tuple[
     if large.any():
         notes.append(
             f"near-duplicates: {int(sizes[large].sum())} images are too alike in outline to tell copies from others "
-            "(the largest such cluster has "
-            f"{int(sizes.max())}); among them only equal files are kept on one side"
+            f"(the largest group of them has {int(sizes.max())}), so of these only identical files are kept on "
+            "one side of the cut"
         )
         near = near[~large[cluster[near[:, 0]]]]
     pairs = np.concatenate([near, copies])

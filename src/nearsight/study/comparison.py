@@ -203,7 +203,8 @@ class Comparison(Shown):
     a run was judged, 0 if an earlier version judged none. `groups` are the accuracies by the requested column,
     and `on_tiles` is what the arms of whole images say about tiles. `margin` is how many points tiles may be
     behind whole images and still be good enough, if given. `hardware` and `versions` have an entry for each
-    different one on which runs were trained.
+    different one on which runs were trained. `command` is what was typed to make it; empty if Python did, and in
+    older files.
     """
 
     directory: Path
@@ -226,6 +227,7 @@ class Comparison(Shown):
     on_tiles: tuple[ArmOnTiles, ...] = ()
     judged_training_images: int = 0
     margin: Annotated[float, Within(0, 100)] | None = None
+    command: str = ""
 
     @checked
     def arm(self, name: str) -> ArmResult:

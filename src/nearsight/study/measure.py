@@ -13,6 +13,7 @@ from nearsight.data.value_groups import ValueGroups
 from nearsight.errors import InputError
 from nearsight.evaluation import correctness
 from nearsight.evaluation.result import split_name
+from nearsight.launch import this_command
 from nearsight.runs import PREDICTIONS, Run
 from nearsight.runs.run import read_predictions
 from nearsight.settings import Recipe
@@ -103,6 +104,7 @@ def measure(
         notes=sets.notes,
         folds=study.folds,
         judged_training_images=of_train.each,
+        command=this_command(),
         groups=None
         if groups is None
         else compare_groups(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,14 @@ def test_no_accuracy_stands_without_its_protocol_tile_and_stride(make_comparison
             assert all(re.fullmatch(how, side) for side in row.split(" − ")), row
     for verdict in comparison.verdicts:
         assert re.match(r"tile \d+ \(mean-logit, stride \d+\) .* full(\+standard)? \(full-pass\)", verdict)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_the_page_says_what_made_it_and_what_can_be_asked_of_it(
+    make_comparison: Callable, parse: Callable
+) -> None:
+    made = replace(make_comparison(), command="nearsight compare 'my <photos>' --tiles 16,full")
+    text = parse(comparison_html(made)).text
+    assert made.command in text
+    assert "nearsight report DIR --margin 1" in text
+    assert "To go on" not in parse(comparison_html(replace(made, margin=1.0))).text

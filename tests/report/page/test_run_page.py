@@ -48,3 +48,14 @@ def test_the_protocol_of_predictions_is_marked_among_several(
     page, several = run_html(tmp_path), len(protocols) > 1
     assert page.count('class="headline"') == several
     assert ("<code>predict</code> uses <code>mean-logit</code>" in page) is several
+
+
+@pytest.mark.parametrize(
+    ("tile", "command"), [(4, "nearsight diagnose DIR"), (None, "nearsight diagnose DIR --tile 8")]
+)
+def test_the_page_of_a_run_says_how_to_go_on(tmp_path: Path, tile: int | None, command: str) -> None:
+    labels, scores = np.array([0, 1]), np.eye(2, dtype=np.float32)
+    metrics = {"vote": protocol_metrics("vote", scores, labels, ("cat", "dog"))}
+    Evaluation(metrics, {"split": "test"}, labels, {"vote": labels}, {"vote": scores}).save(tmp_path)
+    (tmp_path / RECIPE).write_text(recipe_to_toml(replace(RECIPES["fast"], tile=tile)), encoding="utf-8")
+    assert f"<code>{command}</code>" in run_html(tmp_path)

@@ -76,7 +76,7 @@ def run(options: Namespace) -> Result:
     model, data = model_and_data(options)
 
     from nearsight import verbs
-    from nearsight.cli.following import after_evaluating
+    from nearsight.cli.following import after_evaluating, tile_of
     from nearsight.cli.show import print_evaluation, print_lines
     from nearsight.runs import Run
     from nearsight.runs.evaluation_words import smoothing_note
@@ -102,6 +102,7 @@ def run(options: Namespace) -> Result:
             run = Run.open(model)
             note = smoothing_note(run.recipe.label_smoothing, result.metrics)
             kept = data is None and options.out is None and not options.new_images
-            if lines := [*note, *([after_evaluating(run.directory)] if kept else [])]:
+            following = [after_evaluating(run.directory, options.tile or tile_of(run))] if kept else []
+            if lines := [*note, *following]:
                 print_lines(lines)
     return {**result.settings, "protocols": dict(result.metrics)}

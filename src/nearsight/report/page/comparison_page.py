@@ -18,6 +18,7 @@ from nearsight.report.on_tiles_chart import on_tiles_figure
 from nearsight.report.on_tiles_text import TITLE, on_tiles_method
 from nearsight.report.page.charts import strip
 from nearsight.report.page.environment import render
+from nearsight.report.page.going_on import after_comparison
 from nearsight.settings.protocols import ALL_PROTOCOLS, scored_by
 from nearsight.statistics.writing import scaled
 from nearsight.study import Comparison, Difference
@@ -56,6 +57,7 @@ def comparison_html(comparison: Comparison) -> str:
         on_tiles_title=TITLE,
         on_tiles_method=on_tiles_method(comparison.on_tiles) if comparison.on_tiles else [],
         method=method_sentences(comparison),
+        steps=after_comparison(comparison),
         columns=difference_columns(comparison),
         differing=difference_rows(comparison),
         fitted=fitted_sentences(comparison),

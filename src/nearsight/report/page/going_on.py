@@ -1,5 +1,6 @@
 """How a reader of a page goes on from there: the next command, and why."""
 
+import math
 import shlex
 from dataclasses import dataclass
 
@@ -8,7 +9,11 @@ from nearsight.diagnosis.reliance.part import RELIANCE
 from nearsight.diagnosis.reliance.verdict import BACKGROUND
 from nearsight.diagnosis.verdicts.part import VERDICTS
 from nearsight.repair import Repair
+from nearsight.settings import Recipe
 from nearsight.settings.choices import DEFAULT_SPLIT
+from nearsight.study import Comparison
+
+_WHERE = "DIR is the directory of this page"
 
 
 @dataclass(frozen=True)
@@ -17,6 +22,30 @@ class Step:
 
     command: str
     why: str
+
+
+def tile_within(pixels: int) -> int:
+    """Return the side of tiles with which to look at whole images of so many pixels: about a quarter of their side.
+
+    >>> tile_within(96 * 96), tile_within(224 * 224), tile_within(28 * 28), tile_within(8 * 8)
+    (24, 56, 8, 4)
+
+    `pixels` is 0 if nothing was trained; then it is 8.
+    """
+    side = math.sqrt(pixels)
+    quarter = max(8, round(side / 16) * 4)
+    return min(quarter, int(side / 2) or quarter)
+
+
+def after_run(recipe: Recipe, pixels: int) -> Step:
+    """Return what can be done with a run, in DIR, the directory of its page; `pixels` are those of an image or tile.
+
+    >>> after_run(Recipe(tile=16), 256).command, after_run(Recipe(tile=None), 96 * 96).command
+    ('nearsight diagnose DIR', 'nearsight diagnose DIR --tile 24')
+    """
+    whole = recipe.tile is None and recipe.model_tile is None and recipe.tile_schedule is None
+    tile = f" --tile {tile_within(pixels)}" if whole else ""
+    return Step(f"nearsight diagnose DIR{tile}", f"what it relies on, and where it errs; {_WHERE}")
 
 
 def repairable(diagnosis: Diagnosis) -> int:
@@ -53,9 +82,7 @@ def after_diagnosis(diagnosis: Diagnosis) -> tuple[Step, ...]:
         why = "trains a new run without what is proven"
         if of_test:
             return Step(f"nearsight repair {run}{given}", f"{why} on its training images"), look
-        return Step(
-            f"nearsight repair {run} --diagnosis DIR", f"{why}; DIR is the directory of this page"
-        ), look
+        return Step(f"nearsight repair {run} --diagnosis DIR", f"{why}; {_WHERE}"), look
     if found is None or found.typical_limit is not None or not of_test:
         return (look,)
     more = f"nearsight diagnose {run}{given} --split train --parts verdicts"
@@ -68,12 +95,20 @@ def after_repair(repair: Repair) -> Step:
     >>> after_repair(Repair.load("repairs/scenes")).command  # doctest: +SKIP
     'nearsight predict DIR/run IMAGES'
     """
-    where = "DIR is the directory of this page"
     if repair.still_shortcuts is None:
-        return Step("nearsight diagnose DIR/run", f"does anything else decide? {where}")
+        return Step("nearsight diagnose DIR/run", f"does anything else decide? {_WHERE}")
     if repair.still_shortcuts:
-        return Step("nearsight repair DIR/run", f"test images still show a shortcut; {where}")
-    return Step(
-        "nearsight predict DIR/run IMAGES",
-        f"uses the new run, of which no shortcut is found on the test images; {where}",
-    )
+        return Step("nearsight repair DIR/run", f"test images still show a shortcut; {_WHERE}")
+    why = "uses the new run, of which no shortcut is found on the test images"
+    return Step("nearsight predict DIR/run IMAGES", f"{why}; {_WHERE}")
+
+
+def after_comparison(comparison: Comparison) -> tuple[Step, ...]:
+    """Return what can be asked of a comparison, in DIR, the directory of its page: nothing more with a margin.
+
+    >>> [step.command for step in after_comparison(Comparison.load("docs/results/cifar10"))]
+    ['nearsight report DIR --margin 1']
+    """
+    if comparison.margin is not None:
+        return ()
+    return (Step("nearsight report DIR --margin 1", f"are tiles good enough, to within one point? {_WHERE}"),)

@@ -10,6 +10,7 @@ from nearsight.evaluation.group_accuracies import read_groups
 from nearsight.evaluation.metrics import CELLS
 from nearsight.report.page.charts import strip
 from nearsight.report.page.environment import render
+from nearsight.report.page.going_on import after_run
 from nearsight.runs import RECIPE, Run
 from nearsight.runs.evaluation_words import estimate_of, how_cut, shown_estimates, smoothing_note
 from nearsight.settings.metric_words import BY_GROUP, ESTIMATES, OF_EACH_CLASS
@@ -82,6 +83,9 @@ def run_html(directory: Path) -> str:
         scaled=scaled,
         strip=strip,
         most_groups=GROUPS,
+        steps=[]
+        if recipe is None
+        else [after_run(recipe, result.get("training", {}).get("pixels_per_image", 0))],
     )
 
 
