@@ -267,10 +267,11 @@ class _Finding:
             raise changed(self.splits.sets.name)
         told[list(verdict.ruled)] = True
         mine = self.splits.images.labels[:count] == verdict.class_number
-        named = (verdict.class_number, verdict.attribute, verdict.words)
+        named = (verdict.class_number, verdict.attribute)
         best, overlap = None, 0.0
-        for one in candidates:
-            if (one.class_number, one.attribute, one.words) == named:
+        # Of as many images, what is told in the same words; an older version may have told it in others.
+        for one in sorted(candidates, key=lambda one: one.words != verdict.words):
+            if (one.class_number, one.attribute) == named:
                 found = jaccard(one.has[:count] & mine, told)
                 if found > overlap:
                     best, overlap = one, found

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from nearsight.diagnosis.candidates import IMAGE, TABLE, TILE
-from nearsight.diagnosis.verdicts.interventions import TRANSPLANTED, WITHOUT, Intervention
+from nearsight.diagnosis.verdicts.interventions import GIVEN, TRANSPLANTED, WITHOUT, Intervention
 from nearsight.diagnosis.verdicts.rule import SHORTCUT, SUSPECT
 from nearsight.diagnosis.verdicts.verdict import Verdict
 from nearsight.statistics import Estimate, change_estimate
@@ -52,6 +52,13 @@ def test_proofs_say_what_moved_and_what_chance_moves() -> None:
     assert off.endswith(
         "it leaves 50 % (40 to 60) of them right (added to images without it and removed again, it leaves 90 % right)"
     )
+
+
+@pytest.mark.parametrize("kind", [TRANSPLANTED, GIVEN])
+def test_an_edit_that_is_weaker_than_what_it_imitates_says_so(kind: str) -> None:
+    for reached, said in ((0.66, True), (0.95, False), (None, False)):
+        [proof] = replace(VERDICT, interventions=(replace(made(kind, 0.03), reached=reached),)).proofs("deer")
+        assert proof.endswith("what is added is 66 % as strong as in these images") == said
 
 
 @pytest.mark.parametrize(

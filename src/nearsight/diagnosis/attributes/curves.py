@@ -63,6 +63,14 @@ class CurvesOfClass:
         return _matching(without, having) if on else _matching(having, without)
 
     @cached_property
+    def shift(self) -> NDArray[np.float64] | None:
+        """By how much channels of images with it are brighter on average (log2), float64 (3,); None if too few."""
+        if self._counted is None:
+            return None
+        having, without = (shares @ np.arange(LEVELS) + 1 for shares in self._counted)
+        return np.asarray(np.log2(having / without), dtype=np.float64)
+
+    @cached_property
     def _counted(self) -> tuple[Shares, Shares] | None:
         mine = self.examined.labels == self.class_number
         having, without = (self.examined.pictures(mine & these, MOST) for these in (self.has, ~self.has))

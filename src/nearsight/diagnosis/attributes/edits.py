@@ -305,7 +305,8 @@ WARMER, COOLER = _both("red gains", "blue gains", partial(_gained, _WARM), _OCTA
 GREENER, PURPLER = _both("green gains", "purple gains", partial(_gained, _GREEN), _OCTAVES)
 REDDER, BLUER = _both("red added", "blue added", partial(_offset, _WARM), _LEVELS)
 GREENISH, PURPLISH = _both("green added", "purple added", partial(_offset, _GREEN), _LEVELS)
-_HUES = {
+# The hues of casts, and the direction of red, green and blue of each.
+HUES = {
     "reddish": (1.0, -0.5, -0.5),
     "yellowish": (0.5, 0.5, -1.0),
     "greenish": (-0.5, 1.0, -0.5),
@@ -316,7 +317,7 @@ _HUES = {
 # Casts of light by hue: ways to add and remove each, by adding to all pixels or multiplying them.
 CASTS = tuple(
     (hue, *_both(f"{hue} cast", f"less {hue} cast", partial(change, axis), strengths))
-    for hue, axis in _HUES.items()
+    for hue, axis in HUES.items()
     for change, strengths in (
         (_offset, (4.0, 7.0, 10.0, 15.0, 20.0, 27.0, 35.0, 50.0)),
         (_gained, (0.05, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 0.7)),

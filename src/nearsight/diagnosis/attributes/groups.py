@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +11,7 @@ from torch import Tensor
 from nearsight.diagnosis.attributes.curves import CurvesOfClass
 from nearsight.diagnosis.attributes.drawn import said_of_places
 from nearsight.diagnosis.attributes.forests import grown_forest
+from nearsight.diagnosis.attributes.hues import MEASURED, words_of
 from nearsight.diagnosis.attributes.kinds import ATTRIBUTES, NAMES
 from nearsight.diagnosis.attributes.likeness import LIKENESSES
 from nearsight.diagnosis.attributes.looks import Looks, looks_of
@@ -204,8 +204,8 @@ class _Group:
             back = likeness.back.edit(likeness.back.strengths[len(likeness.back.strengths) // 2])
             for strength in likeness.strengths:
                 yield _Tried(likeness.attribute, likeness.words, likeness.way.edit(strength), back)
-        attribute, words = self._name
         curves = CurvesOfClass(self.seen.examined, self.number, self.has)
+        attribute, words = self._name(curves)
         on, off = curves.edit(on=True), curves.edit(on=False)
         if on is not None:
             yield _Tried(attribute, words, on, off, learned=True)
@@ -223,8 +223,7 @@ class _Group:
         examined = self.seen.examined
         return examined.pictures((examined.labels == self.number) & having, PICTURES)
 
-    @cached_property
-    def _name(self) -> tuple[str, str]:
+    def _name(self, curves: CurvesOfClass) -> tuple[str, str]:
         """The attribute that best separates the group from all other images that choose, and what people call it."""
         choosing = self.seen.examined.choosing
         mine = (self.seen.examined.labels == self.number) & self.has & choosing
@@ -232,8 +231,10 @@ class _Group:
         found = []
         for column, attribute in enumerate(ATTRIBUTES):
             area = area_under_curve(values[mine, column], values[~mine & choosing, column])
-            words = attribute.much if area > 0.5 else attribute.little
-            if words:
-                found.append((abs(area - 0.5), NAMES[column], words))
-        best = max(found)
-        return (best[1], best[2]) if best[0] + 0.5 >= TOLD else ("look", "a look of their own")
+            if attribute.much if area > 0.5 else attribute.little:
+                found.append((abs(area - 0.5), NAMES[column], area > 0.5))
+        clear, name, much = max(found)
+        if clear + 0.5 < TOLD:
+            return "look", "a look of their own"
+        attribute = ATTRIBUTES[NAMES.index(name)]
+        return name, words_of(attribute, curves.shift if name in MEASURED else None, much=much)

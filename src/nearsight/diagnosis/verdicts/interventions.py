@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
+from torch import Tensor
 
+from nearsight.data.stored import as_stored
 from nearsight.diagnosis.candidates import Candidate, EditOf, Examined
 from nearsight.diagnosis.parted_decision import PartedDecision, PartEdit, PartEdits
 from nearsight.statistics import Estimate, accuracy_estimate, change_estimate, more_often
@@ -33,7 +35,8 @@ class Intervention:
     classes the same change makes right. The chance of "without" is what adding it and removing it again does to
     images of the class that do not have it, or of other classes if all of the class have it. `images` is how many
     were changed. `p` is the probability that a change that does no more looks like this by chance. `beside` says
-    that the chance is what something else of the class moves to it.
+    that the chance is what something else of the class moves to it. `reached` is how far the edit takes images, by
+    the attribute that is added: 1 as far as those that have it, None if that is not known.
     """
 
     kind: str
@@ -43,6 +46,7 @@ class Intervention:
     images: int
     p: float
     beside: bool = False
+    reached: float | None = None
 
     @property
     def effect(self) -> float:
@@ -190,13 +194,21 @@ class _Asked:
         return _of_whole(examined, candidate) if parted is None else _of_parts(parted, candidate.in_parts)
 
 
+def changed(examined: Examined, edit: EditOf) -> Callable[[int], Tensor]:
+    """Return what makes of the image at a place its edited self, uint8 (3, H, W), stored as its file is.
+
+    A classifier may go by what compression leaves of the real thing, which is in the files.
+    """
+    images = examined.images
+    return lambda place: as_stored(images, place, edit(images.image(place), place))
+
+
 def _of_whole(examined: Examined, candidate: Candidate) -> _Asked:
     def asked(edit: EditOf | None) -> Ask | None:
         if edit is None:
             return None
-        return lambda chosen: examined.decision.predictions_of(
-            chosen.tolist(), lambda place: edit(examined.images.image(place), place)
-        )
+        change = changed(examined, edit)
+        return lambda chosen: examined.decision.predictions_of(chosen.tolist(), change)
 
     put_on, take_off = candidate.added, candidate.removed
     beside = candidate.beside

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from nearsight.diagnosis.attributes.explaining import FEWEST, Recogniser
 from nearsight.diagnosis.attributes.learned import with_learned_edit
+from nearsight.diagnosis.attributes.likened import as_strong
 from nearsight.diagnosis.attributes.pictured import apart_otherwise
 from nearsight.diagnosis.candidates import ANY_CAUSE, Candidate, Examined
 from nearsight.diagnosis.repeats.wording import MARK
@@ -102,9 +103,7 @@ def judge(
     edits: dict[int, Candidate] = {}
     chosen = _worth_proving(found, rule)
     for done, place in enumerate(chosen, start=1):
-        candidate = found[place].candidate
-        made = (prove(examined, candidate) for prove in (transplanted, given, without))
-        proofs[place] = tuple(one for one in made if one is not None)
+        proofs[place] = tuple(_proofs(examined, found[place], rule))
         examined.progress.count("changing images and judging them again", done, len(chosen))
     judged = _judged(found, proofs, edits, rule)
     unproven = [
@@ -132,6 +131,22 @@ def judge(
         for one in merged
     ]
     return tuple(sorted(kept, key=lambda one: (one.word != SHORTCUT, -one.weight)))
+
+
+def _proofs(examined: Examined, found: Association, rule: Rule) -> Iterator[Intervention]:
+    """Yield what changed images show: it is added as strong as it is in images that choose, and removed as it was.
+
+    The strength of what can be no verdict, whatever it moves, is not worth its cost.
+    """
+    candidate, strong, reached = found.candidate, found.candidate, None
+    if candidate.artefact or rule.set_apart(found):
+        strong, reached = as_strong(examined, candidate)
+    for made in (transplanted(examined, strong), given(examined, strong)):
+        if made is not None:
+            yield replace(made, reached=reached)
+    lost = without(examined, candidate)
+    if lost is not None:
+        yield lost
 
 
 def completed(

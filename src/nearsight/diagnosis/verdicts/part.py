@@ -31,6 +31,7 @@ from nearsight.diagnosis.verdicts.interventions import (
     TRANSPLANTED,
     WITHOUT,
     Intervention,
+    changed,
     to_be_moved,
 )
 from nearsight.diagnosis.verdicts.judging import Judged, judge
@@ -290,10 +291,11 @@ def _edited(examined: Examined, judged: Judged) -> tuple[Edited, ...]:
     if taught is None or edit is None:
         return ()
     places = to_be_moved(examined, taught)[:EDITED].tolist()
-    after = examined.decision.predictions_of(places, lambda place: edit(examined.images.image(place)))
+    change = changed(examined, lambda image, _: edit(image))
+    after = examined.decision.predictions_of(places, change)
     return tuple(
-        Edited.of(place, image, edit(image), int(taken))
-        for place, image, taken in zip(places, map(examined.images.image, places), after, strict=True)
+        Edited.of(place, examined.images.image(place), change(place), int(taken))
+        for place, taken in zip(places, after, strict=True)
     )
 
 

@@ -14,6 +14,8 @@ from nearsight.statistics import Estimate
 from nearsight.statistics.writing import points, whole_per_cent
 
 NAMELESS = "fine detail without a name"
+# From this share on of what images have, what is added is as strong.
+AS_STRONG = 0.8
 # How many times stronger the difference that an edit makes is shown, and the longest side of these pictures.
 AMPLIFIED, EDITED_SIDE = 4, 128
 
@@ -185,7 +187,7 @@ class Verdict:
             return (
                 f"added to {counted(made.images, 'image')} of other classes, it makes "
                 f"{whole_per_cent(made.after)} of them "
-                f"{class_name} ({what} makes {points(chance, 0)} % {to})"
+                f"{class_name} ({what} makes {points(chance, 0)} % {to}){_weaker(made)}"
             )
         if made.kind == LEARNED:
             that_of, to = (
@@ -201,10 +203,20 @@ class Verdict:
             return (
                 f"added to {counted(made.images, 'image')} of {class_name} that lack it and are wrong, it makes "
                 f"{whole_per_cent(made.after)} of them right (the same change makes {points(chance, 0)} % of wrong "
-                "images of other classes right)"
+                f"images of other classes right){_weaker(made)}"
             )
         return (
             f"removed from {counted(made.images, 'image')} that are right, it leaves "
             f"{whole_per_cent(made.after)} of them "
             f"right (added to images without it and removed again, it leaves {points(1 + chance, 0)} % right)"
         )
+
+
+def _weaker(made: Intervention) -> str:
+    """Say that an edit is weaker than what it imitates, where it is."""
+    if made.reached is None or made.reached >= AS_STRONG:
+        return ""
+    return (
+        f"; this is too little rather than too much, as what is added is {points(max(0.0, made.reached), 0)} % as "
+        "strong as in these images"
+    )

@@ -1,0 +1,163 @@
+"""Strengths of edits, found by how images look, where they are known."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from nearsight.data import ImageSet, MemoryImages
+from nearsight.diagnosis.attributes.edits import BLUR, BRIGHTER, COOLER, PALE, WARMER, WayEdit
+from nearsight.diagnosis.attributes.likened import Likening, as_strong, likened
+from nearsight.diagnosis.attributes.mixes import ColourMix
+from nearsight.diagnosis.candidates import ANY_CAUSE, Candidate, Edit
+
+EACH, SIDE = 16, 24
+QUICK = Likening(fewest=8, factors=(0.5, 2.0))
+
+
+def _set(edit: Callable[[Tensor], Tensor], seed: int = 0) -> tuple[ImageSet, np.ndarray]:
+    """Return images of noise and slopes, the first half of them edited, and which these are."""
+    random = np.random.default_rng(seed)
+    slopes = np.add.outer(np.arange(SIDE), np.arange(SIDE)) * random.uniform(0.5, 1.5, (2 * EACH, 3, 1, 1))
+    pixels = torch.from_numpy(
+        (60 + slopes + random.integers(0, 50, (2 * EACH, 3, SIDE, SIDE))).astype(np.uint8)
+    )
+    for i in range(EACH):
+        pixels[i] = edit(pixels[i])
+    images = MemoryImages(pixels, tuple(map(str, range(2 * EACH))))
+    real = np.arange(2 * EACH) < EACH
+    return ImageSet("noise", "train", ("a", "b"), np.zeros(2 * EACH, dtype=np.int64), images), real
+
+
+@pytest.mark.parametrize(
+    ("way", "real", "first"), [(BLUR, 1.5, 0.8), (WARMER, 0.3, 0.6)], ids=["too weak", "too strong"]
+)
+def test_the_strength_of_the_real_thing_is_found(way, real, first) -> None:
+    images, has = _set(way.edit(real))
+    found = likened([way.edit(first)], images, has, ~has, likening=QUICK)
+    assert found is not None
+    assert found.factor * first == pytest.approx(real, rel=0.2)
+    assert found.told < 0.85 < 0.95 < found.before
+
+
+def test_of_several_edits_the_one_that_looks_like_it_is_used() -> None:
+    images, has = _set(WARMER.edit(0.4))
+    edits = [COOLER.edit(-0.4), BRIGHTER.edit(20), WARMER.edit(0.4)]
+    found = likened(edits, images, has, ~has, likening=replace(QUICK, factors=(1.0,), finer=()))
+    assert found is not None
+    assert found.edit == WARMER.edit(0.4)
+
+
+def test_of_too_few_images_nothing_is_said() -> None:
+    images, has = _set(WARMER.edit(0.4))
+    few = has & (np.arange(len(has)) < QUICK.fewest - 1)
+    assert likened([WARMER.edit(0.4)], images, few, ~has, likening=QUICK) is None
+
+
+def _old(image: Tensor) -> Tensor:
+    """Make a picture as an old print is: paler and yellowish."""
+    return WARMER.edit(0.4)(PALE.edit(-1.0)(image))
+
+
+def _chosen(edit: Callable[[Tensor], Tensor], put_on: Edit, **also: Any) -> tuple[Any, Candidate]:
+    """Return images that all choose, of which half have an edit, and a candidate that adds another edit to them."""
+    images, has = _set(edit)
+
+    def pictures(among: np.ndarray, most: int) -> Any:
+        places = np.flatnonzero(among)[:most]
+        return _Pictures(images, places)
+
+    examined = SimpleNamespace(
+        images=images,
+        labels=images.labels,
+        choosing=np.ones(len(images), np.bool_),
+        seed=0,
+        pictures=pictures,
+    )
+    value = has.astype(np.float32)
+    return examined, Candidate(
+        0, "warm edges", "yellowish cast", True, has, value, 1.0, put_on=put_on, **also
+    )
+
+
+class _Pictures(list[Tensor]):
+    def __init__(self, images: ImageSet, places: np.ndarray) -> None:
+        super().__init__(images.image(int(i)) for i in places)
+        self.places = places
+
+
+def test_an_edit_that_is_too_weak_becomes_as_strong_as_the_real_thing() -> None:
+    examined, weak = _chosen(_old, WARMER.edit(0.2))
+    strong, reached = as_strong(examined, weak)
+    plain = [examined.images.image(i) for i in range(EACH, 2 * EACH)]
+
+    def away(edit: Any) -> float:
+        return float(np.mean([(edit(one).float() - _old(one).float()).abs().mean() for one in plain]))
+
+    # No strength of the cast makes colours paler, but a mix of channels does.
+    assert isinstance(strong.put_on, ColourMix)
+    assert away(strong.put_on) < 0.5 * away(weak.put_on)
+    assert reached == pytest.approx(1, abs=0.25)
+    assert strong.take_off is weak.take_off
+    assert replace(strong, put_on=weak.put_on).has is weak.has
+
+
+def test_an_edit_that_cannot_be_told_from_the_real_thing_stays_as_it_is() -> None:
+    examined, same = _chosen(BLUR.edit(1.2), BLUR.edit(1.2))
+    strong, reached = as_strong(examined, replace(same, attribute="fine detail"))
+    assert strong.put_on == BLUR.edit(1.2)
+    assert reached == pytest.approx(1, abs=0.3)
+
+
+def test_how_far_an_edit_goes_is_said_if_no_strength_of_it_is_enough() -> None:
+    class Fixed(WayEdit):
+        def times(self, factor: float) -> "Fixed":  # noqa: ARG002
+            return self
+
+    examined, weak = _chosen(BLUR.edit(1.6), Fixed(BLUR, 0.5))
+    strong, reached = as_strong(examined, replace(weak, attribute="fine detail"))
+    assert strong.put_on == weak.put_on
+    assert reached is not None
+    assert reached < 0.6
+
+
+@pytest.mark.parametrize(
+    "also", [{"causes": ANY_CAUSE}, {"drawn": True}, {"chose": np.zeros(2 * EACH, np.bool_)}], ids=str
+)
+def test_what_was_found_by_what_it_moves_or_is_drawn_stays_as_it_is(also: dict[str, Any]) -> None:
+    examined, one = _chosen(_old, WARMER.edit(0.2), **also)
+    assert as_strong(examined, one) == (one, None)
+
+
+def test_what_has_no_strength_and_what_too_few_images_have_stays_as_it_is() -> None:
+    examined, one = _chosen(_old, lambda image: image)
+    assert as_strong(examined, one) == (one, None)
+    examined, one = _chosen(_old, WARMER.edit(0.2))
+    few = replace(one, has=one.has & (np.arange(2 * EACH) < 5))
+    assert as_strong(examined, few) == (few, None)
+
+
+def test_images_that_test_are_not_looked_at() -> None:
+    examined, one = _chosen(_old, WARMER.edit(0.2))
+    testing = np.arange(2 * EACH) % 4 == 0
+    examined.choosing[testing] = False
+    looked: set[int] = set()
+
+    class Watched:
+        files = None
+
+        @staticmethod
+        def image(i: int) -> Tensor:
+            looked.add(int(i))
+            return images.image(i)
+
+    images = examined.images
+    examined.images = Watched
+    as_strong(examined, one)
+    assert looked
+    assert not looked & set(np.flatnonzero(testing).tolist())
