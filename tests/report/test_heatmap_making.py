@@ -48,6 +48,22 @@ def test_the_mean_of_the_map_is_the_score_that_evaluation_reports(
         assert heatmap.predicted == row.argmax()
 
 
+def test_no_heatmap_replaces_an_image_that_it_is_of(
+    classifier: Classifier, files: list[Path], tmp_path: Path
+) -> None:
+    before = [file.read_bytes() for file in files]
+    (tmp_path / "other").symlink_to(tmp_path)
+    for out in (tmp_path, tmp_path / "other"):
+        with pytest.raises(
+            InputError, match=r"heatmap .*0\.png would replace the image of that name; choose"
+        ):
+            make_heatmaps(TiledModel(classifier), files, keep=out / "heatmaps.parts")
+        with pytest.raises(InputError, match="would replace the image"):
+            make_heatmaps(TiledModel(classifier), files[:1]).save(out)
+    assert [file.read_bytes() for file in files] == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0.png", "1.png", "other"]
+
+
 def test_files_and_their_pixels_give_the_same_maps(classifier: Classifier, files: list[Path]) -> None:
     read = make_heatmaps(TiledModel(classifier, stride=3), files, class_name="owl")
     pixels = [heatmap.image for heatmap in read.images]

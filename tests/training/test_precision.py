@@ -81,6 +81,14 @@ def test_other_work_on_a_gpu_does_not_change_the_choice(monkeypatch: pytest.Monk
     assert choice.reason == "this GPU has it, and it is as exact as bfloat16 should be"
 
 
+def test_passes_that_are_shorter_than_the_clock_can_tell_take_some_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(precision.time, "process_time", lambda: 7.0)
+    choice = choose_precision("auto", Spoiled("not at all"), IMAGES)
+    assert choice.reason.startswith("1.0 times as fast")
+
+
 def test_a_bfloat16_that_is_right_is_taken_with_its_reason() -> None:
     choice = choose_precision("auto", Spoiled("not at all"), IMAGES, timed=False)
     assert choice.precision == "bfloat16"

@@ -17,7 +17,7 @@ from nearsight.progress import progress_here
 from nearsight.report.figure_file import save_figure
 from nearsight.report.for_viewers import save_for_viewers
 from nearsight.report.large_picture import LargePicture
-from nearsight.report.saved_heatmaps import file_stems, read_saved, save_pictures
+from nearsight.report.saved_heatmaps import check_images_stay, file_stems, read_saved, save_pictures
 from nearsight.settings.protocols import MEAN_LOGIT
 from nearsight.statistics.writing import signed
 from nearsight.together import ONE_PROCESS, Processes
@@ -191,6 +191,7 @@ class Heatmaps(Shown):
         from nearsight.report.page.heatmap_page import write_heatmap_page
 
         directory, stems = Path(directory), self._stems()
+        check_images_stay(directory, [heatmap.name for heatmap in self.images])
 
         def figures() -> list[Path]:
             paths, own = [], processes.share(len(self))

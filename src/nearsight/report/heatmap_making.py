@@ -29,6 +29,7 @@ from nearsight.numbers import agreeing, counted
 from nearsight.progress import SAID_SECONDS, SILENT, Progress, Stopwatch, duration
 from nearsight.report.heatmap import Heatmap, Heatmaps
 from nearsight.report.large_picture import LargePicture
+from nearsight.report.saved_heatmaps import check_images_stay
 from nearsight.settings import EvidenceKind, Fill
 from nearsight.settings.choices import DEFAULT_EVIDENCE, DEFAULT_FILL
 from nearsight.settings.protocols import MEAN_LOGIT
@@ -66,14 +67,18 @@ def make_heatmaps(
     `evidence` is that of each tile alone, with the scores of `mean-logit`, or "removal": what the scores by which
     the classifier decides (`Decision.of`) lose when `fill` replaces the tile; with "other" that is the next
     image. Long work leaves its maps in the directory `keep`, and continues with them after an interruption; the
-    caller removes it. If there are several `processes`, each maps its share of the images, and all return all of
-    them. `progress` is told the number of tiles and their cost before the run, and how many images are done. All
-    images, uint8, and maps are held in memory, except images too large for it, which are read part by part.
+    caller removes it, and saves the heatmaps beside it. If there are several `processes`, each maps its share of the
+    images, and all return all of them. `progress` is told the number of tiles and their cost before the run, and how
+    many images are done. All images, uint8, and maps are held in memory, except images too large for it, which are
+    read part by part.
 
     Raises `InputError` for a class that does not exist, an image that cannot be read or is smaller than the
-    tile, a tile that leaves the network an empty grid, and logits that are not finite.
+    tile, an image that a heatmap beside `keep` would replace, a tile that leaves the network an empty grid, and
+    logits that are not finite.
     """
     given = named_pictures(images)
+    if keep is not None:
+        check_images_stay(keep.parent, [name for name, _ in given])
     chosen = [_number(name, bound.classes) for name in _class_names(class_name, given, bound.classes)]
     if evidence not in KINDS:
         raise unknown_name("evidence", evidence, KINDS)

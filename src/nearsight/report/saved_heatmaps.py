@@ -169,6 +169,21 @@ def file_stems(names: Sequence[str]) -> list[str]:
     return stems
 
 
+def check_images_stay(directory: Path, names: Sequence[str]) -> None:
+    """Raise `InputError` if a picture that is written for images in a directory would replace one of the images."""
+    given = {path.resolve() for path in map(Path, names) if path.is_file()}
+    for stem in file_stems(names):
+        for path in (
+            directory / f"{stem}.png",
+            directory / f"{stem}.svg",
+            directory / PICTURES / f"{stem}.png",
+        ):
+            if path.resolve() in given:
+                raise InputError(
+                    f"the heatmap {path} would replace the image of that name; choose another directory with `out`"
+                )
+
+
 def _read_picture(path: Path, digest: str, most_pixels: int) -> Tensor:
     try:
         if digest and digest_of(read_bytes(path, "put back a copy of it")) != digest:
