@@ -216,7 +216,9 @@ def test_what_follows_depends_on_what_was_found_where(with_verdicts: Callable) -
     # These test images are too few to find one.
     more = "nearsight diagnose 'my runs/a' --stride 8 --split train --parts verdicts"
     assert steps_of(with_verdicts, None) == [more, look]
-    assert steps_of(with_verdicts, "suspect", split="train") == [look]
+    by_name = ["nearsight repair 'my runs/a' --diagnosis DIR --verdicts CLASS:N", look]
+    assert steps_of(with_verdicts, "suspect", split="train") == by_name
+    assert steps_of(with_verdicts, None, split="train") == [look]
     of_whole = steps_of(with_verdicts, "shortcut", trained_tile=None)
     assert of_whole == ["nearsight repair 'my runs/a' --tile 16 --stride 8", f"{look} --tile 16"]
 

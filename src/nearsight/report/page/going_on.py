@@ -4,6 +4,7 @@ import math
 import shlex
 from dataclasses import dataclass
 
+from nearsight.data.split_list import TRAINED_ON
 from nearsight.diagnosis import Diagnosis
 from nearsight.diagnosis.reliance.part import RELIANCE
 from nearsight.diagnosis.reliance.verdict import BACKGROUND
@@ -77,13 +78,16 @@ def after_diagnosis(diagnosis: Diagnosis) -> tuple[Step, ...]:
     tile = "" if diagnosis.tile == diagnosis.trained_tile else f" --tile {diagnosis.tile}"
     given = f"{tile} --stride {diagnosis.stride}"
     look = Step(f"nearsight heatmap {run} IMAGE{tile}", "what speaks for each class in one image")
-    found, of_test = VERDICTS.of(diagnosis), diagnosis.split == DEFAULT_SPLIT
+    found, chooses = VERDICTS.of(diagnosis), diagnosis.split in TRAINED_ON
     if repairable(diagnosis):
         why = "trains a new run without what is proven"
-        if of_test:
-            return Step(f"nearsight repair {run}{given}", f"{why} on its training images"), look
-        return Step(f"nearsight repair {run} --diagnosis DIR", f"{why}; {_WHERE}"), look
-    if found is None or found.typical_limit is not None or not of_test:
+        if chooses:
+            return Step(f"nearsight repair {run} --diagnosis DIR", f"{why}; {_WHERE}"), look
+        return Step(f"nearsight repair {run}{given}", f"{why} on its training images"), look
+    if found is not None and found.suspects and not found.left_out and chooses:
+        why = f"removes a suspect: the Nth verdict of CLASS, if it does not belong to the class; {_WHERE}"
+        return Step(f"nearsight repair {run} --diagnosis DIR --verdicts CLASS:N", why), look
+    if found is None or found.typical_limit is not None or diagnosis.split != DEFAULT_SPLIT:
         return (look,)
     more = f"nearsight diagnose {run}{given} --split train --parts verdicts"
     return Step(more, "looks for shortcuts in the training images, which are more"), look
