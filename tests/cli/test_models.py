@@ -72,6 +72,11 @@ def test_a_file_of_onnx_in_the_place_of_a_run_is_told_no_next_step_of_one(
     out, err = capsys.readouterr()
     assert "vote" in out
     assert "next:" not in out + err
+    Image.new("RGB", (24, 24)).save(tmp_path / "black.png")
+    rows = tmp_path / "predictions.csv"
+    assert main(["predict", str(graph), str(tmp_path / "black.png"), *model, "--out", str(rows)]) == 0
+    assert rows.is_file()
+    assert "next:" not in "".join(capsys.readouterr())
 
 
 def test_weights_in_a_file_are_those_of_the_named_network(printed: Printed, tmp_path: Path) -> None:

@@ -67,6 +67,19 @@ def test_counts_say_how_long_the_whole_has_left_and_never_less_than_what_is_coun
     ]
 
 
+def test_what_is_counted_again_is_timed_anew(clock: Any) -> None:
+    heard = Heard()
+    told = as_a_whole(heard, "repair", STEPS)
+    told.begins("comparing")
+    told.count("images", 1, 3)
+    clock.now += 100
+    told.count("images", 3, 3)
+    told.count("images", 1, 3)
+    clock.now += 10
+    told.count("images", 2, 3)
+    assert heard.counted[-1] == "images 2/3 (repair: about 0:10 left)"
+
+
 @pytest.mark.usefixtures("clock")
 def test_work_within_work_short_work_and_silence_add_nothing() -> None:
     heard = Heard()

@@ -103,18 +103,20 @@ def read_alike(options: Namespace) -> str:
     >>> rest = {"regions": None, "group_column": None, "group_pattern": None, "value_range": (0.0, 4095.0)}
     >>> read_alike(Namespace(**given, **rest))
     " --skip-bad --range 0,4095 --class-pattern '([a-z]+) [0-9]' --group-seconds 2.5"
-    >>> read_alike(Namespace(**dict.fromkeys({**given, **rest})))
-    ''
+    >>> nothing = dict.fromkeys({**given, **rest})
+    >>> read_alike(Namespace(**nothing)), read_alike(Namespace(**{**nothing, "value_range": (-1024.0, 1048575.0)}))
+    ('', ' --range=-1024,1048575')
     """
     told = []
     for name, value in reading_options(options).items():
         option = "--range" if name == "value_range" else f"--{name.replace('_', '-')}"
         if value is True:
             told.append(option)
-        elif isinstance(value, tuple):
-            told.append(f"{option} {value[0]:g},{value[1]:g}")
         elif value:
-            told.append(f"{option} {shlex.quote(str(value))}")
+            numbers = value if isinstance(value, tuple) else ()
+            text = ",".join(repr(one).removesuffix(".0") for one in numbers) or str(value)
+            # What begins with a dash would be taken for an option.
+            told.append(f"{option}{'=' if text.startswith('-') else ' '}{shlex.quote(text)}")
     return "".join(f" {one}" for one in told)
 
 

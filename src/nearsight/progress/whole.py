@@ -32,8 +32,8 @@ class Whole:
         self._begun = time.monotonic()
         # The foreseen and the real seconds of the steps that are done.
         self._foreseen, self._taken = 0.0, 0.0
-        # What is counted, and from how many and when on.
-        self._counted: tuple[str, int] | None = None
+        # What is counted, of how many, and how many so far; and from how many and when on.
+        self._counted: tuple[str, int, int] | None = None
         self._first = (0, self._begun)
 
     def begins(self, step: str) -> None:
@@ -71,8 +71,10 @@ class Whole:
     def count(self, what: str, done: int, total: int, detail: str = "") -> None:
         """Pass on how much is done, with how long the whole will still take."""
         now = time.monotonic()
-        if (what, total) != self._counted:
-            self._counted, self._first = (what, total), (done, now)
+        # The same is often counted again, as of each shortcut in turn.
+        if self._counted is None or (what, total) != self._counted[:2] or done < self._counted[2]:
+            self._first = (done, now)
+        self._counted = (what, total, done)
         if self._steps and done < total:
             first, begun = self._first
             in_step = (now - begun) / (done - first) * (total - done) if done > first else 0.0

@@ -14,6 +14,7 @@ from nearsight.cli.shared_options import (
     add_skip_blank,
     add_stride,
     check_model,
+    is_run,
     model_options,
 )
 from nearsight.settings import Machine
@@ -97,7 +98,7 @@ def run(options: Namespace) -> Result:
     )
     if not options.json:
         print_predictions(found)
-        if options.model is None:
+        if is_run(options):
             tile = options.tile or tile_of(Run.open(model))
             print_lines([after_predicting(str(model), _least_certain(found.first(FIRST)), tile)])
     return {"out": options.out, **found.settings, "predictions": found.first(FIRST)}
