@@ -104,6 +104,22 @@ def check_writable(directory: Path) -> None:
         )
 
 
+def keep_inputs(path: Path, given: Iterable[str | Path], name: str = "out") -> None:
+    """Raise `InputError` if writing a file would replace one that is read.
+
+    >>> keep_inputs(Path("new.parquet"), ["images.parquet"])
+
+    `given` are files, and directories of which every file is read. `name` is what the file is called where it was
+    given.
+    """
+    if not path.is_file():
+        return
+    for place in map(Path, given):
+        inside = place.is_dir() and path.resolve().is_relative_to(place.resolve())
+        if inside or (place.is_file() and path.samefile(place)):
+            raise InputError(f"{path} is read, and writing to it would replace it; give another `{name}`")
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 text file, whole or not at all; raises where `replace_atomically` does.
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from nearsight.data import ImageSet, ImageSets, MemoryImages
+from nearsight.data import ImageSet, ImageSets, MemoryImages, load
 from nearsight.data.regions import MaskRegions
 from nearsight.errors import InputError
 from nearsight.report.sheet import draw_sheet, thumbnail
@@ -60,3 +60,18 @@ def test_a_thumbnail_fits_and_outlines_the_region() -> None:
 def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"a contact sheet is a file ending in \.png, .*got '.*sheet\.txt'"):
         draw_sheet(toy(), tmp_path / "sheet.txt")
+
+
+def test_an_image_of_the_set_is_not_replaced(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for i in range(4):
+            pixels = np.random.default_rng((i, ord(name))).integers(0, 255, (8, 8, 3), np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "photos" / name / f"{i}.png")
+    before = (tmp_path / "photos/a/0.png").read_bytes()
+    sets = load(tmp_path / "photos", validation=0)
+    with pytest.raises(InputError, match="is read, and writing to it would replace it; give another `sheet`"):
+        draw_sheet(sets, tmp_path / "photos/a/0.png")
+    assert (tmp_path / "photos/a/0.png").read_bytes() == before
+    draw_sheet(sets, tmp_path / "photos/sheet.png")
+    draw_sheet(sets, tmp_path / "photos/sheet.png")

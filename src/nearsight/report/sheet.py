@@ -13,6 +13,7 @@ from nearsight.numbers import counted
 from nearsight.report.contact_sheet import GAP, mosaic
 from nearsight.report.figure_file import save_figure
 from nearsight.settings.sheets import require_sheet
+from nearsight.write import keep_inputs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,11 +34,16 @@ def draw_sheet(sets: ImageSets, path: Path) -> None:
     >>> draw_sheet(load("digits"), Path(mkdtemp()) / "digits.png")
 
     A region is outlined if it is known; an image that cannot be decoded leaves its place empty. The file is
-    written whole or not at all, as PNG, PDF or SVG by its suffix. Raises `InputError` for another suffix.
+    written whole or not at all, as PNG, PDF or SVG by its suffix. Raises `InputError` for another suffix, and for an
+    image of the set.
     """
     from nearsight.evidence.figure import NotebookFigure
 
     require_sheet(path)
+    of_that_name = (
+        place for images in sets.values() for place in images.paths() if Path(place).name == path.name
+    )
+    keep_inputs(path, of_that_name if path.is_file() else (), "sheet")
     count = len(sets.classes)
     shown = np.unique(np.linspace(0, count - 1, min(count, MOST_CLASSES)).round().astype(int))
     splits = list(sets.items())[:MOST_SPLITS]

@@ -15,6 +15,7 @@ from nearsight.signatures import fields_of, takes_fields_of, without_fields_of
 from nearsight.together import all_processes
 from nearsight.verbs.binding import Binding, LookingOptions
 from nearsight.verbs.sources import AnyModel, as_trained, find_images, model_name, opened_run
+from nearsight.write import keep_inputs
 
 
 @takes_fields_of(Binding, Reading)
@@ -54,7 +55,8 @@ def embed(
 
     `model`, `data`, `split` and the other options are those of `evaluate`, and `stride` and `grid` say which tiles.
     `progress=False` shows nothing; a `Progress` object gets the messages instead. Raises `InputError` for bad input,
-    for an `out` that does not end in .parquet, and for `skip_blank`, as every tile is embedded.
+    for an `out` that does not end in .parquet or is a file of the data, and for `skip_blank`, as every tile is
+    embedded.
     """
     path = Path(out)
     if path.suffix != ".parquet":
@@ -75,6 +77,8 @@ def embed(
             reading=as_trained(reading, bound),
             progress=channel,
         )
+        source = run.recipe.data if data is None and run is not None else data
+        keep_inputs(path, [source] if isinstance(source, str | Path) else [])
         for note in bound.notes:
             channel.warn(note)
         tile, stride = bound.sides()

@@ -11,6 +11,7 @@ from nearsight.runs import Run
 from nearsight.settings.choices import ExportFormat
 from nearsight.shortage import tells_of_memory
 from nearsight.verbs.sources import AnyModel, find_classifier, model_name
+from nearsight.write import keep_inputs
 
 
 @tells_of_memory("exporting")
@@ -41,15 +42,25 @@ def export(
     class names, the tile and the preprocessing, which `Classifier.of` reads from ONNX. `out` is by default
     model.onnx, model.torchscript or model.pt2 in the run's directory, or the model's name here. `tile` is the side
     of the images in pixels, if the model does not say it. `progress=False` shows nothing. Raises `InputError` for
-    bad input, and if the file would give other logits.
+    bad input, for an `out` that is a file of the model, and if the file would give other logits.
     """
     if format not in FORMATS:
         raise InputError(f"format must be one of {', '.join(FORMATS)}, got '{format}'")
     path = _default(model, format) if out is None else Path(out)
+    keep_inputs(path, _files(model))
     with watched(progress) as channel:
         for note in export_classifier(find_classifier(model, tile, pretrained), path, format, tile=tile):
             channel.say(note)
     return path
+
+
+def _files(model: AnyModel) -> list[Path]:
+    """Return the files that a model is read from; a run's directory also holds what was exported from it."""
+    if not isinstance(model, Run | str | Path):
+        return []
+    place = model.directory if isinstance(model, Run) else Path(model)
+    exported = {one.suffix for one in FORMATS.values()}
+    return [file for file in place.iterdir() if file.suffix not in exported] if place.is_dir() else [place]
 
 
 def _default(model: AnyModel, form: ExportFormat) -> Path:
