@@ -61,6 +61,18 @@ def test_edits_are_asked_about_if_enough_images_choose() -> None:
     assert enough - few == pytest.approx(asked * 0.049, rel=0.05)
 
 
+def test_the_strength_of_edits_is_searched_for_if_enough_images_choose(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = {}
+    for seconds in (0.0, 3.0):
+        monkeypatch.setattr(expected, "seconds_of_likening", lambda *_, each=seconds: each)
+        found[seconds] = [of(8, count, "verdicts").least for count in (94, 96)]
+    few, enough = (more - less for less, more in zip(*found.values(), strict=True))
+    assert few == 0
+    assert enough == pytest.approx(3.0 * expected.CANDIDATES * len(CLASSES))
+
+
 def test_what_whole_images_decide_may_take_longer() -> None:
     by_tiles, whole = of(8, 40), of(None, 40)
     assert by_tiles.least == by_tiles.most

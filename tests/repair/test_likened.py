@@ -8,16 +8,14 @@ import pytest
 import torch
 
 from nearsight.data import ImageSet, MemoryImages
-from nearsight.diagnosis.attributes import likened as search
 from nearsight.diagnosis.attributes.curves import ToneCurves
 from nearsight.diagnosis.attributes.edits import WARMER, WayEdit
-from nearsight.diagnosis.attributes.likened import Likened, Likening, likened
+from nearsight.diagnosis.attributes.likened import Likened
 from nearsight.diagnosis.candidates import Candidate
 from nearsight.repair import likened as likened_module
-from nearsight.repair.likened import likened_candidate, seconds_of_likening, varied
+from nearsight.repair.likened import likened_candidate, varied
 
 EACH, SIDE = 16, 24
-QUICK = Likening(fewest=8, factors=(0.5, 2.0))
 
 
 def _set(edit, seed: int = 0) -> tuple[ImageSet, np.ndarray]:
@@ -71,26 +69,6 @@ def test_the_images_that_it_is_learned_from_are_not_held_together(monkeypatch: p
     assert len(likened_candidate(one, images, has)) == 3  # type: ignore[arg-type]
     assert len(held) == 4 * EACH
     assert max(held) <= 3
-
-
-def test_its_time_is_foreseen_from_one_image_and_the_looks_that_it_takes(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    images, has = _set(WARMER.edit(0.4))
-    looked = [0]
-    look = likened_module.looks_of
-
-    def counting(image):
-        looked[0] += 1
-        return look(image)
-
-    for module in (likened_module, search):
-        monkeypatch.setattr(module, "looks_of", counting)
-    likened([WARMER.edit(0.4)], images, has, ~has, likening=QUICK)
-    taken, looked[0] = looked[0], 0
-    # A clock by which each look takes a second.
-    monkeypatch.setattr(likened_module.time, "perf_counter", lambda: float(looked[0]))
-    assert seconds_of_likening(images, replace(QUICK, compared=EACH), 1) == taken
 
 
 def test_strengths_vary_from_image_to_image_on_both_sides_of_what_was_found() -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from nearsight.data import ImageSet
 from nearsight.diagnosis.attributes import answered
+from nearsight.diagnosis.attributes.likened import OF_CANDIDATES, seconds_of_likening
 from nearsight.diagnosis.attributes.measuring import measure
 from nearsight.diagnosis.choosing import training_images
 from nearsight.diagnosis.decision import Decision
@@ -113,6 +114,9 @@ def expected_diagnosis(
         judged = min(JUDGED, count - count // classes) + 2 * min(JUDGED, count // classes) + given
         choosing = count // 2 if chosen is None else len(chosen)
         seconds += _seconds_of_finding(images, looked_at, choosing, classes, one) + tried * judged * one
+        # Of a class's images that choose, some have what is added and some do not.
+        if choosing // classes >= 2 * OF_CANDIDATES.fewest:
+            seconds += tried * _seconds_of_strength(images)
     if RELIANCE.name in names and images.has_regions:
         seconds += min(PER_CLASS * classes, IN_ALL, count) * len(INTERVENTIONS) * one
     if LOCALITY.name in names:
@@ -262,6 +266,13 @@ def _seconds_of_reading(images: ImageSet) -> float:
             watch = Stopwatch()
             deque(image.bands([(0, rows)]), maxlen=0)
             return watch.seconds() * image.height / rows
+    return 0.0
+
+
+def _seconds_of_strength(images: ImageSet) -> float:
+    """Return how long the strength of an edit is searched for, 0 if the first image is damaged."""
+    with suppress(InputError):
+        return seconds_of_likening(images, OF_CANDIDATES)
     return 0.0
 
 

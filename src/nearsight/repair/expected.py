@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nearsight.data import ImageSet, ImageSets
+from nearsight.diagnosis.attributes.likened import LIKENING, seconds_of_likening
 from nearsight.diagnosis.expected import expected_diagnosis, expected_finding, seconds_of_decision
 from nearsight.diagnosis.part import Part
 from nearsight.diagnosis.parts import named, with_needs
@@ -15,7 +16,7 @@ from nearsight.evidence import TiledModel
 from nearsight.models import Classifier
 from nearsight.progress import SAID_SECONDS, duration
 from nearsight.repair.judging import MOST_MOVED
-from nearsight.repair.likened import seconds_of_likening
+from nearsight.repair.likened import EDITS
 from nearsight.runs import Run
 from nearsight.settings import Machine
 from nearsight.training import fine_tuning
@@ -123,7 +124,9 @@ def expected_repair(
     comparing = 2 * one * (min(MOST_MOVED, len(test)) + (0 if again else len(test)))
     return ExpectedRepair(
         choosing=0.0 if diagnosed else of("train"),
-        finding=expected_finding(train, len(test), one) + seconds_of_likening(train) if finds else 0.0,
+        finding=expected_finding(train, len(test), one) + seconds_of_likening(train, LIKENING, EDITS)
+        if finds
+        else 0.0,
         training=training,
         comparing=comparing + (2 * of("test") if again else 0.0),
     )

@@ -1,20 +1,16 @@
 """Edits as strong as what training images really have, and as varied."""
 
-import time
-
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 from nearsight.data import ImageSet
 from nearsight.diagnosis.attributes.curves import MOST, ToneCurves, tone_curve
-from nearsight.diagnosis.attributes.likened import LIKENING, Likened, Likening, likened
-from nearsight.diagnosis.attributes.looks import looks_of
+from nearsight.diagnosis.attributes.likened import LIKENING, Likened, likened
 from nearsight.diagnosis.attributes.mixes import colour_mix
 from nearsight.diagnosis.candidates import Candidate, Edit, Graded
 from nearsight.diagnosis.decoded import Decoded, DecodedImages
 from nearsight.progress import SILENT, Progress
-from nearsight.repair.edited import edit_image
 from nearsight.repair.shortcut import EditIn, of_image
 
 # Edits that are compared, at most: the candidate's own, the named one, and what all training images teach.
@@ -56,22 +52,6 @@ def _some(train: ImageSet, these: NDArray[np.bool_], seed: tuple[int, ...]) -> D
     drawn = np.random.default_rng((*seed, 1)).permutation(np.flatnonzero(these))[:MOST]
     # Each is looked at once: photographs of a camera would fill gigabytes together.
     return DecodedImages(Decoded(train, room=0), drawn)
-
-
-def seconds_of_likening(train: ImageSet, likening: Likening = LIKENING, edits: int = EDITS) -> float:
-    """Return how long it takes to find the best of some edits, from how long one image takes to be looked at.
-
-    >>> seconds_of_likening(sets["train"])  # doctest: +SKIP
-    2.4
-    """
-
-    def one() -> float:
-        begun = time.perf_counter()
-        looks_of(edit_image(train, 0, (of_image(lambda image: image),)))
-        return time.perf_counter() - begun
-
-    tries = edits * (1 + len(likening.factors)) + 2 * len(likening.finer) + 1
-    return tries * likening.compared * min(one() for _ in range(3))
 
 
 def varied(found: Likened, octaves: float = LIKENING.octaves, seed: tuple[int, ...] = (0,)) -> EditIn:

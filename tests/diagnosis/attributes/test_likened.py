@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from nearsight.data import ImageSet, MemoryImages
+from nearsight.diagnosis.attributes import likened as search
 from nearsight.diagnosis.attributes.edits import BLUR, BRIGHTER, COOLER, PALE, WARMER, WayEdit
-from nearsight.diagnosis.attributes.likened import Likening, as_strong, likened
+from nearsight.diagnosis.attributes.likened import Likening, as_strong, likened, seconds_of_likening
 from nearsight.diagnosis.attributes.mixes import ColourMix
 from nearsight.diagnosis.candidates import ANY_CAUSE, Candidate, Edit
 
@@ -51,6 +52,31 @@ def test_of_several_edits_the_one_that_looks_like_it_is_used() -> None:
     found = likened(edits, images, has, ~has, likening=replace(QUICK, factors=(1.0,), finer=()))
     assert found is not None
     assert found.edit == WARMER.edit(0.4)
+
+
+def test_its_time_is_foreseen_from_the_looks_and_the_forests_that_it_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    images, has = _set(WARMER.edit(0.4))
+    spent = [0]
+
+    def costing(work: Callable[..., Any], seconds: int) -> Callable[..., Any]:
+        def done(*given: Any) -> Any:
+            spent[0] += seconds
+            return work(*given)
+
+        return done
+
+    monkeypatch.setattr(search, "looks_of", costing(search.looks_of, 1))
+    monkeypatch.setattr(search, "told_apart", costing(search.told_apart, 100))
+    # A clock by which each look takes a second, and each forest a hundred.
+    monkeypatch.setattr(search, "time", SimpleNamespace(perf_counter=lambda: float(spent[0])))
+    search._seconds_of_forest.cache_clear()
+    foreseen = seconds_of_likening(images, replace(QUICK, compared=EACH))
+    search._seconds_of_forest.cache_clear()
+    spent[0] = 0
+    likened([WARMER.edit(0.4)], images, has, ~has, likening=QUICK)
+    assert foreseen == spent[0]
 
 
 def test_of_too_few_images_nothing_is_said() -> None:
