@@ -196,7 +196,7 @@ MADE = "nearsight diagnose 'my runs/a' --stride 12"
 
 def steps_of(with_verdicts: Callable, word: str | None, **changes: object) -> list[str]:
     verdicts = () if word is None else (verdict(word),)
-    told = replace(with_verdicts(*verdicts), model="my runs/a", command=MADE, **changes)
+    told = replace(with_verdicts(*verdicts), **{"model": "my runs/a", "command": MADE, **changes})
     return [step.command for step in after_diagnosis(told)]
 
 
@@ -219,6 +219,9 @@ def test_what_follows_depends_on_what_was_found_where(with_verdicts: Callable) -
     by_name = ["nearsight repair 'my runs/a' --diagnosis DIR --verdicts CLASS:N", look]
     assert steps_of(with_verdicts, "suspect", split="train") == by_name
     assert steps_of(with_verdicts, None, split="train") == [look]
+    assert steps_of(with_verdicts, None, command=f"{MADE} --images 20") == [look]
+    for model in ("net.onnx", "timm:resnet18"):
+        assert steps_of(with_verdicts, "shortcut", model=model) == []
     of_whole = steps_of(with_verdicts, "shortcut", trained_tile=None)
     assert of_whole == ["nearsight repair 'my runs/a' --tile 16 --stride 8", f"{look} --tile 16"]
 

@@ -3,6 +3,7 @@
 import math
 import shlex
 from dataclasses import dataclass
+from pathlib import Path
 
 from nearsight.data.split_list import TRAINED_ON
 from nearsight.diagnosis import Diagnosis
@@ -12,6 +13,7 @@ from nearsight.diagnosis.verdicts.part import VERDICTS
 from nearsight.repair import Repair
 from nearsight.settings import Recipe
 from nearsight.settings.choices import DEFAULT_SPLIT
+from nearsight.settings.models import ONNX, TIMM
 from nearsight.study import Comparison
 
 _WHERE = "DIR is the directory of this page"
@@ -71,7 +73,10 @@ def after_diagnosis(diagnosis: Diagnosis) -> tuple[Step, ...]:
     (Step(command='nearsight repair runs/scenes', why='trains a new run without what is proven'),)
     """
     typed = shlex.split(diagnosis.command) if diagnosis.command else []
-    if typed[1:2] != ["diagnose"] or any(one.startswith("--model") for one in typed):
+    options = {one.partition("=")[0] for one in typed}
+    # A model may be named in the place of a run, too.
+    of_run = "--model" not in options and Path(diagnosis.model).suffix != ONNX
+    if typed[1:2] != ["diagnose"] or not of_run or diagnosis.model.startswith(TIMM):
         return ()
     run = shlex.quote(diagnosis.model)
     # A network of whole images has no tile of its own.
@@ -87,7 +92,9 @@ def after_diagnosis(diagnosis: Diagnosis) -> tuple[Step, ...]:
     if found is not None and found.suspects and not found.left_out and chooses:
         why = f"removes a suspect: the Nth verdict of CLASS, if it does not belong to the class; {_WHERE}"
         return Step(f"nearsight repair {run} --diagnosis DIR --verdicts CLASS:N", why), look
-    if found is None or found.typical_limit is not None or diagnosis.split != DEFAULT_SPLIT:
+    # Where only some were drawn, that is why they are few.
+    as_it_comes = diagnosis.split == DEFAULT_SPLIT and "--images" not in options
+    if found is None or found.typical_limit is not None or not as_it_comes:
         return (look,)
     more = f"nearsight diagnose {run}{given} --split train --parts verdicts"
     return Step(more, "looks for shortcuts in the training images, which are more"), look
