@@ -18,6 +18,8 @@ from nearsight.cli.wording import in_options
 SOURCE = Path(nearsight.__file__).parent
 # It is a command line of its own.
 OWN_OPTIONS = SOURCE / "report" / "contact_sheet.py"
+# It writes whole commands, for whoever reads a page.
+WHOLE_COMMANDS = SOURCE / "report" / "page" / "going_on.py"
 
 
 def texts(path: Path) -> Iterator[str]:
@@ -37,7 +39,7 @@ def texts(path: Path) -> Iterator[str]:
 MESSAGES = [
     (path, text)
     for path in sorted(SOURCE.rglob("*.py"))
-    if path.relative_to(SOURCE).parts[0] != "cli" and path != OWN_OPTIONS
+    if path.relative_to(SOURCE).parts[0] != "cli" and path not in (OWN_OPTIONS, WHOLE_COMMANDS)
     for text in texts(path)
 ]
 
@@ -88,6 +90,12 @@ def parameters() -> set[str]:
 
 def test_no_message_outside_the_command_line_names_an_option() -> None:
     assert [(path.name, text) for path, text in MESSAGES if re.search(r"(?<![\w-])--[a-z]", text)] == []
+
+
+def test_the_commands_that_a_page_suggests_have_the_options_that_there_are() -> None:
+    suggested = {option for text in texts(WHOLE_COMMANDS) for option in re.findall(r"--[a-z][a-z-]*", text)}
+    assert len(suggested) > 5
+    assert suggested <= {option for action in actions() for option in action.option_strings}
 
 
 @pytest.mark.parametrize(("name", "text"), NAMED)
