@@ -152,6 +152,26 @@ def test_how_far_an_edit_goes_is_said_if_no_strength_of_it_is_enough() -> None:
     assert reached < 0.6
 
 
+def test_what_hardly_tells_images_apart_does_not_say_how_far_an_edit_goes() -> None:
+    """The edit is the real thing, and yet the medians of contrast put it anywhere, from -6 to 6."""
+
+    def fade(image: Tensor) -> Tensor:
+        return (128 + 0.85 * (image.float() - 128)).round().to(torch.uint8)
+
+    class Fade(ColourMix):
+        def __call__(self, image: Tensor) -> Tensor:
+            return fade(image)
+
+    random = np.random.default_rng(5)
+    spread = random.uniform(20, 60, (2 * EACH, 1, 1, 1))
+    pixels = np.clip(128 + spread * random.normal(size=(2 * EACH, 3, SIDE, SIDE)), 0, 255).astype(np.uint8)
+    examined, one = _chosen(lambda image: image, Fade(np.eye(3), np.zeros(3)))
+    examined.images.images.pixels.copy_(torch.from_numpy(pixels))
+    for i in range(EACH):
+        examined.images.images.pixels[i] = fade(examined.images.image(i))
+    assert as_strong(examined, replace(one, attribute="contrast"))[1] is None
+
+
 @pytest.mark.parametrize(
     "also", [{"causes": ANY_CAUSE}, {"drawn": True}, {"chose": np.zeros(2 * EACH, np.bool_)}], ids=str
 )

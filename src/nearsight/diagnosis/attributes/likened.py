@@ -19,6 +19,7 @@ from nearsight.diagnosis.attributes.measuring import measure_one
 from nearsight.diagnosis.attributes.mixes import MIXED, colour_mix
 from nearsight.diagnosis.candidates import ANY_CAUSE, Candidate, Edit, Examined, Graded
 from nearsight.progress import SILENT, Progress
+from nearsight.statistics import area_under_curve
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,10 @@ class Likening:
 LIKENING = Likening()
 # A diagnosis has many candidates: fewer tries for each, and none beyond what a forest may say by chance.
 OF_CANDIDATES = Likening(compared=32, factors=(0.7, 1.4, 2.0), finer=(1.19,), enough=0.55, nearly=0.05)
+
+# How far an edit goes is measured by what tells images with it from those without at least so well (area under the
+# ROC curve).
+CLEAR = 0.9
 
 
 @dataclass(frozen=True)
@@ -180,17 +185,28 @@ def as_strong(examined: Examined, candidate: Candidate) -> tuple[Candidate, floa
 def _reached(
     examined: Examined, attribute: str, edit: Edit, real: NDArray[np.bool_], plain: NDArray[np.bool_]
 ) -> float | None:
-    """Return how far an edit takes an attribute from images without it to those with it; None if it is not one."""
+    """Return how far an edit takes an attribute from images without it to those with it; None if that is unknown.
+
+    It is if the attribute is none that is measured, or hardly tells these images apart: then their medians differ by
+    chance as much as by what is added.
+    """
     if attribute not in NAMES:
         return None
     images = examined.images
     places = examined.pictures(plain, OF_CANDIDATES.compared).places.tolist()
     before, after, wanted = (
-        float(np.nanmedian(measure_one(some, attribute)))
+        values[~np.isnan(values)]
         for some in (
             map(images.image, places),
             (as_stored(images, i, edit(images.image(i))) for i in places),
             examined.pictures(real, OF_CANDIDATES.compared),
         )
+        for values in (measure_one(some, attribute),)
     )
-    return (after - before) / (wanted - before) if wanted != before else None
+    if (
+        not (len(before) and len(after) and len(wanted))
+        or abs(area_under_curve(wanted, before) - 0.5) < CLEAR - 0.5
+    ):
+        return None
+    start, end, goal = (float(np.median(values)) for values in (before, after, wanted))
+    return (end - start) / (goal - start)
