@@ -220,6 +220,14 @@ def test_what_follows_depends_on_what_was_found_where(with_verdicts: Callable) -
     assert steps_of(with_verdicts, "suspect", split="train") == by_name
     assert steps_of(with_verdicts, None, split="train") == [look]
     assert steps_of(with_verdicts, None, command=f"{MADE} --images 20") == [look]
+    # Images that are not the run's own choose for no repair, and its training images are not more of them.
+    others = MADE.replace("' --", "' photos --")
+    assert steps_of(with_verdicts, "shortcut", split="train", command=others) == [
+        "nearsight repair 'my runs/a' --stride 8",
+        look,
+    ]
+    assert steps_of(with_verdicts, "suspect", split="train", command=others) == [look]
+    assert steps_of(with_verdicts, None, command=others) == [look]
     for model in ("net.onnx", "timm:resnet18"):
         assert steps_of(with_verdicts, "shortcut", model=model) == []
     of_whole = steps_of(with_verdicts, "shortcut", trained_tile=None)

@@ -2,6 +2,7 @@
 
 import math
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,7 +84,8 @@ def after_diagnosis(diagnosis: Diagnosis) -> tuple[Step, ...]:
     tile = "" if diagnosis.tile == diagnosis.trained_tile else f" --tile {diagnosis.tile}"
     given = f"{tile} --stride {diagnosis.stride}"
     look = Step(f"nearsight heatmap {run} IMAGE{tile}", "what speaks for each class in one image")
-    found, chooses = VERDICTS.of(diagnosis), diagnosis.split in TRAINED_ON
+    own = not _other_data(typed, diagnosis.model)
+    found, chooses = VERDICTS.of(diagnosis), own and diagnosis.split in TRAINED_ON
     if repairable(diagnosis):
         why = "trains a new run without what is proven"
         if chooses:
@@ -93,11 +95,21 @@ def after_diagnosis(diagnosis: Diagnosis) -> tuple[Step, ...]:
         why = f"removes a suspect: the Nth verdict of CLASS, if it does not belong to the class; {_WHERE}"
         return Step(f"nearsight repair {run} --diagnosis DIR --verdicts CLASS:N", why), look
     # Where only some were drawn, that is why they are few.
-    as_it_comes = diagnosis.split == DEFAULT_SPLIT and "--images" not in options
+    as_it_comes = own and diagnosis.split == DEFAULT_SPLIT and "--images" not in options
     if found is None or found.typical_limit is not None or not as_it_comes:
         return (look,)
     more = f"nearsight diagnose {run}{given} --split train --parts verdicts"
     return Step(more, "looks for shortcuts in the training images, which are more"), look
+
+
+def _other_data(typed: Sequence[str], run: str) -> bool:
+    """Say whether a command names images behind its run, which are not the run's own.
+
+    >>> [_other_data(f"nearsight diagnose {given}".split(), "a") for given in ("a", "a new", "a --seed 1")]
+    [False, True, False]
+    """
+    behind = typed[typed.index(run) + 1 :][:1] if run in typed else []
+    return any(not one.startswith("-") for one in behind)
 
 
 def after_repair(repair: Repair) -> Step:
