@@ -6,8 +6,9 @@ from weakref import WeakSet
 import numpy as np
 import pytest
 import torch
+from tests.half_edited import EACH, half_edited
 
-from nearsight.data import ImageSet, MemoryImages
+from nearsight.data import ImageSet
 from nearsight.diagnosis.attributes.curves import ToneCurves
 from nearsight.diagnosis.attributes.edits import WARMER, WayEdit
 from nearsight.diagnosis.attributes.likened import Likened
@@ -15,26 +16,10 @@ from nearsight.diagnosis.candidates import Candidate
 from nearsight.repair import likened as likened_module
 from nearsight.repair.likened import likened_candidate, varied
 
-EACH, SIDE = 16, 24
-
-
-def _set(edit, seed: int = 0) -> tuple[ImageSet, np.ndarray]:
-    """Return images of noise and slopes, the first half of them edited, and which these are."""
-    random = np.random.default_rng(seed)
-    slopes = np.add.outer(np.arange(SIDE), np.arange(SIDE)) * random.uniform(0.5, 1.5, (2 * EACH, 3, 1, 1))
-    pixels = torch.from_numpy(
-        (60 + slopes + random.integers(0, 50, (2 * EACH, 3, SIDE, SIDE))).astype(np.uint8)
-    )
-    for i in range(EACH):
-        pixels[i] = edit(pixels[i])
-    images = MemoryImages(pixels, tuple(map(str, range(2 * EACH))))
-    real = np.arange(2 * EACH) < EACH
-    return ImageSet("noise", "train", ("a", "b"), np.zeros(2 * EACH, dtype=np.int64), images), real
-
 
 def test_a_curve_is_learned_again_from_all_images_that_have_it() -> None:
     """A diagnosis learns from half of few images, and what these depict is in its curve."""
-    images, has = _set(WARMER.edit(0.4))
+    images, has = half_edited(WARMER.edit(0.4))
     levels = torch.arange(256.0, dtype=torch.float64)
     darker = ToneCurves((levels * 0.7).expand(3, -1))
     one = Candidate(0, "warm", "warm", True, has, has.astype(np.float32), 1.0, put_on=darker)
@@ -49,7 +34,7 @@ def test_a_curve_is_learned_again_from_all_images_that_have_it() -> None:
 
 
 def test_the_images_that_it_is_learned_from_are_not_held_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    images, has = _set(WARMER.edit(0.4))
+    images, has = half_edited(WARMER.edit(0.4))
     levels = torch.arange(256.0, dtype=torch.float64)
     one = Candidate(
         0, "warm", "warm", True, has, has.astype(np.float32), 1.0, put_on=ToneCurves(levels.expand(3, -1))
@@ -72,7 +57,7 @@ def test_the_images_that_it_is_learned_from_are_not_held_together(monkeypatch: p
 
 
 def test_strengths_vary_from_image_to_image_on_both_sides_of_what_was_found() -> None:
-    images, _ = _set(lambda image: image)
+    images, _ = half_edited(lambda image: image)
     asked: list[float] = []
 
     class Listening(WayEdit):

@@ -8,38 +8,24 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.half_edited import EACH, SIDE, half_edited
 from torch import Tensor
 
-from nearsight.data import ImageSet, MemoryImages
+from nearsight.data import ImageSet
 from nearsight.diagnosis.attributes import likened as search
 from nearsight.diagnosis.attributes.edits import BLUR, BRIGHTER, COOLER, PALE, WARMER, WayEdit
 from nearsight.diagnosis.attributes.likened import Likening, as_strong, likened, seconds_of_likening
 from nearsight.diagnosis.attributes.mixes import ColourMix
 from nearsight.diagnosis.candidates import ANY_CAUSE, Candidate, Edit
 
-EACH, SIDE = 16, 24
 QUICK = Likening(fewest=8, factors=(0.5, 2.0))
-
-
-def _set(edit: Callable[[Tensor], Tensor], seed: int = 0) -> tuple[ImageSet, np.ndarray]:
-    """Return images of noise and slopes, the first half of them edited, and which these are."""
-    random = np.random.default_rng(seed)
-    slopes = np.add.outer(np.arange(SIDE), np.arange(SIDE)) * random.uniform(0.5, 1.5, (2 * EACH, 3, 1, 1))
-    pixels = torch.from_numpy(
-        (60 + slopes + random.integers(0, 50, (2 * EACH, 3, SIDE, SIDE))).astype(np.uint8)
-    )
-    for i in range(EACH):
-        pixels[i] = edit(pixels[i])
-    images = MemoryImages(pixels, tuple(map(str, range(2 * EACH))))
-    real = np.arange(2 * EACH) < EACH
-    return ImageSet("noise", "train", ("a", "b"), np.zeros(2 * EACH, dtype=np.int64), images), real
 
 
 @pytest.mark.parametrize(
     ("way", "real", "first"), [(BLUR, 1.5, 0.8), (WARMER, 0.3, 0.6)], ids=["too weak", "too strong"]
 )
 def test_the_strength_of_the_real_thing_is_found(way, real, first) -> None:
-    images, has = _set(way.edit(real))
+    images, has = half_edited(way.edit(real))
     found = likened([way.edit(first)], images, has, ~has, likening=QUICK)
     assert found is not None
     assert found.factor * first == pytest.approx(real, rel=0.2)
@@ -47,7 +33,7 @@ def test_the_strength_of_the_real_thing_is_found(way, real, first) -> None:
 
 
 def test_of_several_edits_the_one_that_looks_like_it_is_used() -> None:
-    images, has = _set(WARMER.edit(0.4))
+    images, has = half_edited(WARMER.edit(0.4))
     edits = [COOLER.edit(-0.4), BRIGHTER.edit(20), WARMER.edit(0.4)]
     found = likened(edits, images, has, ~has, likening=replace(QUICK, factors=(1.0,), finer=()))
     assert found is not None
@@ -57,7 +43,7 @@ def test_of_several_edits_the_one_that_looks_like_it_is_used() -> None:
 def test_its_time_is_foreseen_from_the_looks_and_the_forests_that_it_takes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    images, has = _set(WARMER.edit(0.4))
+    images, has = half_edited(WARMER.edit(0.4))
     spent = [0]
 
     def costing(work: Callable[..., Any], seconds: int) -> Callable[..., Any]:
@@ -80,7 +66,7 @@ def test_its_time_is_foreseen_from_the_looks_and_the_forests_that_it_takes(
 
 
 def test_of_too_few_images_nothing_is_said() -> None:
-    images, has = _set(WARMER.edit(0.4))
+    images, has = half_edited(WARMER.edit(0.4))
     few = has & (np.arange(len(has)) < QUICK.fewest - 1)
     assert likened([WARMER.edit(0.4)], images, few, ~has, likening=QUICK) is None
 
@@ -92,7 +78,7 @@ def _old(image: Tensor) -> Tensor:
 
 def _chosen(edit: Callable[[Tensor], Tensor], put_on: Edit, **also: Any) -> tuple[Any, Candidate]:
     """Return images that all choose, of which half have an edit, and a candidate that adds another edit to them."""
-    images, has = _set(edit)
+    images, has = half_edited(edit)
 
     def pictures(among: np.ndarray, most: int) -> Any:
         places = np.flatnonzero(among)[:most]

@@ -14,7 +14,7 @@ from nearsight.diagnosis.attributes.drawn import as_drawn
 from nearsight.diagnosis.attributes.edits import WAYS, Way, waves
 from nearsight.diagnosis.attributes.fitting import MOST_ARRIVE, Aim, fitted
 from nearsight.diagnosis.attributes.groups import find_groups
-from nearsight.diagnosis.attributes.hues import MEASURED, words_of
+from nearsight.diagnosis.attributes.hues import words_with
 from nearsight.diagnosis.attributes.kinds import ATTRIBUTES, NAMES, Attribute
 from nearsight.diagnosis.attributes.likeness import find_likenesses
 from nearsight.diagnosis.attributes.looks import Looks
@@ -134,7 +134,7 @@ class Found:
         candidate = replace(
             self.without_edits(rule),
             attribute=attribute.name,
-            words=words_of(attribute, curves.shift if attribute.name in MEASURED else None, much=shown.much),
+            words=words_with(attribute, curves, much=shown.much),
             put_on=self._edit(shown, mine & has, ~mine & ~has, curves, on=True),
             take_off=self._edit(shown, _without(mine, has), mine & has, curves, on=False),
             causes=ONE_CAUSE if attribute.one_cause else MANY_CAUSES,

@@ -11,7 +11,7 @@ from torch import Tensor
 from nearsight.diagnosis.attributes.curves import CurvesOfClass
 from nearsight.diagnosis.attributes.drawn import said_of_places
 from nearsight.diagnosis.attributes.forests import grown_forest
-from nearsight.diagnosis.attributes.hues import MEASURED, words_of
+from nearsight.diagnosis.attributes.hues import words_with
 from nearsight.diagnosis.attributes.kinds import ATTRIBUTES, NAMES
 from nearsight.diagnosis.attributes.likeness import LIKENESSES
 from nearsight.diagnosis.attributes.looks import Looks, looks_of
@@ -236,5 +236,4 @@ class _Group:
         clear, name, much = max(found)
         if clear + 0.5 < TOLD:
             return "look", "a look of their own"
-        attribute = ATTRIBUTES[NAMES.index(name)]
-        return name, words_of(attribute, curves.shift if name in MEASURED else None, much=much)
+        return name, words_with(ATTRIBUTES[NAMES.index(name)], curves, much=much)

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from nearsight.diagnosis.attributes.curves import CurvesOfClass
 from nearsight.diagnosis.attributes.edits import HUES
 from nearsight.diagnosis.attributes.kinds import Attribute
 
@@ -18,6 +19,15 @@ MEASURED = {
     "green everywhere": _GREEN,
     "purple everywhere": -_GREEN,
 }
+
+
+def words_with(attribute: Attribute, curves: CurvesOfClass, *, much: bool) -> str:
+    """Return `words_of` an attribute; pictures are looked at only where the shift of colours has a say.
+
+    >>> words_with(attribute, curves, much=True)  # doctest: +SKIP
+    'yellowish cast'
+    """
+    return words_of(attribute, curves.shift if attribute.name in MEASURED else None, much=much)
 
 
 def words_of(attribute: Attribute, shift: Numbers | None, *, much: bool = True) -> str:
