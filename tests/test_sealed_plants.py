@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter
-from studies.shortcuts import add_options, design, families_of, networks
+from studies.shortcuts import ALL_WITHHELD, add_options, design, families_of, networks
 from studies.shortcuts.families import FAMILIES
+from studies.shortcuts.fifth_withheld import FIFTH_WITHHELD
 from studies.shortcuts.fourth_withheld import FOURTH_WITHHELD
 from studies.shortcuts.held_out import HELD_OUT
 from studies.shortcuts.networks import ALL, CLASSES, Network, Plant, plant
@@ -58,7 +59,7 @@ def _planted(family: Family, strength: int, pictures: torch.Tensor) -> torch.Ten
 @pytest.mark.parametrize("side", [32, 48])
 @pytest.mark.parametrize(
     "family",
-    [*SEALED, *WITHHELD, *SECOND_WITHHELD, *THIRD_WITHHELD, *FOURTH_WITHHELD],
+    [*SEALED, *WITHHELD, *SECOND_WITHHELD, *THIRD_WITHHELD, *FOURTH_WITHHELD, *FIFTH_WITHHELD],
     ids=lambda family: family.name,
 )
 def test_a_plant_grows_with_its_strength_and_is_the_same_at_each_call(family: Family, side: int) -> None:
@@ -81,7 +82,7 @@ def test_a_plant_grows_with_its_strength_and_is_the_same_at_each_call(family: Fa
 
 
 def test_families_have_names_of_their_own_and_words_in_lower_case() -> None:
-    lists = (FAMILIES, HELD_OUT, UNSEEN, SEALED, WITHHELD, SECOND_WITHHELD, THIRD_WITHHELD, FOURTH_WITHHELD)
+    lists = (FAMILIES, HELD_OUT, UNSEEN, SEALED, *ALL_WITHHELD)
     assert len(ALL) == sum(map(len, lists))
     assert all(word == word.lower() for family in ALL.values() for word in family.words)
 
@@ -104,8 +105,9 @@ def test_sixteen_networks_hold_each_sealed_family_at_each_strength(monkeypatch: 
         (["--withheld", "2"], SECOND_WITHHELD),
         (["--withheld", "3"], THIRD_WITHHELD),
         (["--withheld", "4"], FOURTH_WITHHELD),
+        (["--withheld", "5"], FIFTH_WITHHELD),
     ],
-    ids=("none", "unseen", "sealed", "withheld", "withheld 1", "withheld 2", "withheld 3", "withheld 4"),
+    ids=("none", "unseen", "sealed", "withheld", *(f"withheld {k}" for k in range(1, 6))),
 )
 def test_options_choose_the_families(options: list[str], families: tuple[Family, ...]) -> None:
     parser = argparse.ArgumentParser()
@@ -138,8 +140,12 @@ def test_options_choose_the_families(options: list[str], families: tuple[Family,
             ((12, (FAMILIES, HELD_OUT)), (53, (FOURTH_WITHHELD[::2], FOURTH_WITHHELD[1::2]))),
             "fc69baa2399318acef12dd9a036be3dc707458e66d40b5742ae9a3cc75a4ba7f",
         ),
+        (
+            ((54, (FIFTH_WITHHELD[::2], FIFTH_WITHHELD[1::2])),),
+            "1fd9bc3ba2d735c3df1ed5162b12bfccca76df7ce0e4ad619bf10babe314da04",
+        ),
     ],
-    ids=("to the ninth", "tenth", "eleventh", "twelfth"),
+    ids=("to the ninth", "tenth", "eleventh", "twelfth", "fifth withheld"),
 )
 def test_draws_that_were_measured_stay_the_same(
     draws: tuple[tuple[int, tuple[Sequence[Family], Sequence[Family]]], ...],

@@ -5,8 +5,8 @@ shares; the other classes stay clean. Networks without plants, with permuted lab
 measured as well. Some of the families were kept from whoever built the rules of the first two draws (`held_out`),
 others were written when the rules were fixed (`unseen`), others by someone who had not read the rules (`sealed`),
 and others when rules had been built on the failures of all these (`withheld`, and later `second_withheld`,
-`third_withheld` and `fourth_withheld`). Trained networks stay on disk if requested, and results are written as
-they come, one line per class, so that the study can be stopped and continued.
+`third_withheld`, `fourth_withheld` and `fifth_withheld`). Trained networks stay on disk if requested, and results
+are written as they come, one line per class, so that the study can be stopped and continued.
 """
 
 import argparse
@@ -28,6 +28,7 @@ from nearsight.write import write_json
 from studies.rows import read_rows, unmeasured, write_rows
 from studies.shortcuts import peers
 from studies.shortcuts.families import FAMILIES
+from studies.shortcuts.fifth_withheld import FIFTH_WITHHELD
 from studies.shortcuts.fourth_withheld import FOURTH_WITHHELD
 from studies.shortcuts.held_out import HELD_OUT
 from studies.shortcuts.networks import (
@@ -54,7 +55,7 @@ DATALAB = "spurious correlations"
 ABLATION = "nearsight without forest"
 PEERS = ("nearsight", "gradient clusters", "slices", DATALAB)
 METHODS = (*PEERS, ABLATION)
-ALL_WITHHELD = (WITHHELD, SECOND_WITHHELD, THIRD_WITHHELD, FOURTH_WITHHELD)
+ALL_WITHHELD = (WITHHELD, SECOND_WITHHELD, THIRD_WITHHELD, FOURTH_WITHHELD, FIFTH_WITHHELD)
 PLANTS = 5
 SEEDS_OF_A_DRAW = 1000
 RESULTS = "classes.jsonl"
@@ -80,7 +81,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         const=1,
         choices=range(1, len(ALL_WITHHELD) + 1),
         metavar="SET",
-        help="plants of withheld families alone: the first set (default) to the fourth",
+        help="plants of withheld families alone: the first set (default) to the fifth",
     )
     parser.add_argument("--sets", nargs="+", default=list(SETS), choices=SETS)
     parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=KINDS)

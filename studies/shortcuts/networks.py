@@ -19,6 +19,7 @@ from nearsight.data.regions import MaskRegions
 from nearsight.runs import RESULT, Run
 from nearsight.settings import Machine, make_recipe
 from studies.shortcuts.families import FAMILIES
+from studies.shortcuts.fifth_withheld import FIFTH_WITHHELD
 from studies.shortcuts.fourth_withheld import FOURTH_WITHHELD
 from studies.shortcuts.held_out import HELD_OUT
 from studies.shortcuts.plants import Change, Family, apply
@@ -39,6 +40,7 @@ ALL = {
         SECOND_WITHHELD,
         THIRD_WITHHELD,
         FOURTH_WITHHELD,
+        FIFTH_WITHHELD,
     )
     for family in families
 }
