@@ -95,7 +95,16 @@ def test_each_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) ->
         (["compare", "digits", "--tiles", "4,x"], "tile takes a whole number or 'full', got 'x'"),
         (["compare", "digits", "--protocols", "vot"], "unknown protocol 'vot'; did you mean 'vote'?"),
         (["evaluate", "nowhere"], "nowhere does not exist"),
-        (["data", "digits", "more"], "unrecognized arguments: more"),
+        (["data", "digits", "more"], "unrecognized arguments: more; see"),
+        (
+            ["predict", "RUN", "--stride", "8", "new"],
+            "unrecognized arguments: new; write RUN and IMAGES in a row",
+        ),
+        (
+            ["diagnose", "RUN", "--stride", "8", "new"],
+            "unrecognized arguments: new; write RUN and DATA in a row",
+        ),
+        (["diagnose", "RUN", "new", "--stride", "8", "more"], "unrecognized arguments: more; see"),
         (["data", "/no/such/place"], "there is no file or folder /no/such/place"),
         (["data", "scenes:shortcut=2"], "shortcut must be from 0"),
         (["data", "scenes:shortcutt=1"], "unknown option of scenes 'shortcutt'; did you mean 'shortcut'?"),

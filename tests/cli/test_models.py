@@ -96,6 +96,10 @@ def test_weights_in_a_file_are_those_of_the_named_network(printed: Printed, tmp_
     [
         (["digits", "--model", "nowhere.onnx"], "nowhere.onnx does not exist; give a file of ONNX"),
         (
+            ["digits", "--model", "{graph.parent}/d.onnx"],
+            "{graph.parent}/d.onnx is a directory, and --model takes a file of ONNX",
+        ),
+        (
             ["digits", "--model", "{graph}", "--classes", "a,b"],
             "classes has 2 names, and means gives 10 numbers",
         ),
@@ -110,4 +114,6 @@ def test_weights_in_a_file_are_those_of_the_named_network(printed: Printed, tmp_
     ],
 )
 def test_bad_input_is_one_line(options: list[str], line: str, graph: Path, refused: Refused) -> None:
-    assert refused("evaluate", *(option.format(graph=graph) for option in options)).startswith(line)
+    (graph.parent / "d.onnx").mkdir(exist_ok=True)
+    told = refused("evaluate", *(option.format(graph=graph) for option in options))
+    assert told.startswith(line.format(graph=graph))

@@ -190,9 +190,11 @@ def test_from_scratch_is_the_recipe_of_the_run(repaired: Repairing, run: Run, tm
     assert Run.open(tmp_path / "new" / "run").recipe == run.recipe
 
 
-def test_the_last_layer_takes_no_step(repaired: Repairing, tmp_path: Path) -> None:
+def test_the_last_layer_takes_no_step(repaired: Repairing, run: Run, tmp_path: Path) -> None:
     made = repaired(method="last-layer")
     assert (made.method, made.cost.steps, made.cost.flops) == ("last-layer", 0, 0)
+    pixels = [one.training["pixels_per_image"] for one in (run, Run.open(tmp_path / "new" / "run"))]
+    assert pixels[0] == pixels[1] > 0
     with pytest.raises(InputError, match="`from_scratch` is not possible"):
         repaired(method="last-layer", from_scratch=True, out=tmp_path / "other")
     assert not (tmp_path / "other").exists()

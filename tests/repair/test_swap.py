@@ -70,7 +70,7 @@ def test_what_cannot_be_taken_off_is_put_on_half_and_no_more(painted, whole, mar
     images = painted(share=1.0)
     task = Task(whole, images, (mark(images, take_off=None),), progress=listener)
     assert _shares(swap(task).images) == pytest.approx([1.0, 0.5, 0.5])
-    assert any("no image of the class without it is trained on" in said for said in listener.said)
+    assert any("network sees no image of the class without it" in said for said in listener.said)
 
 
 @pytest.mark.parametrize("removable", [True, False])

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 from PIL import Image
@@ -59,6 +60,11 @@ def test_weights_are_looked_for_where_images_are_large(
             "and the hub that has them does not answer",
             "connect this machine to huggingface.co once",
         ),
+        (
+            "refused",
+            "and the hub that should have them answers with an error",
+            "make sure that this machine may download from huggingface.co",
+        ),
         ("none", "no published weights for what was asked for", None),
         ("here", "published weights on this machine", None),
     ],
@@ -88,6 +94,22 @@ def test_a_hub_that_does_not_answer_is_not_taken_for_missing_weights(
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     monkeypatch.setattr("huggingface_hub.get_hf_file_metadata", no_network)
     assert published_weights("timm:resnet10t") == "silent"
+
+
+@pytest.mark.parametrize(("there", "found"), [((), "refused"), (("pytorch_model.bin",), "there")])
+def test_a_hub_that_answers_with_an_error_is_told_from_a_silent_one(
+    there: tuple[str, ...], found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub.errors import HfHubHTTPError
+
+    def answer(url: str, **_: Any) -> None:
+        if not url.endswith(there):
+            raise HfHubHTTPError("404 Client Error", response=MagicMock())
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("huggingface_hub.get_hf_file_metadata", answer)
+    assert published_weights("timm:resnet10t") == found
 
 
 def test_what_was_begun_by_another_recipe_is_resumed_by_it(tmp_path: Path, listener: Any) -> None:

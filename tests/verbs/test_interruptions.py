@@ -21,7 +21,7 @@ from nearsight.settings import Sampling
 
 HALF = (0.5, 0.5, 0.5)
 # What a diagnosis counts after its pass.
-FOLLOWING = "object and background removed"
+FOLLOWING = "removing objects and backgrounds"
 
 
 class Interrupting:

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from nearsight.runs import Run
     from nearsight.study import Comparison
 
-# A finer evaluation is suggested if it takes no longer than this.
-SECONDS = 60.0
 _SAYS_FIRST = "says how long it takes before it begins"
 _RELIES = "what it relies on, and where it errs"
 
@@ -25,41 +23,31 @@ def after_training(
     diagnosis: Callable[[], tuple[int | None, float] | None] = lambda: None,
     tile: int | None = None,
 ) -> str:
-    """Say what follows a trained run: a finer evaluation if that takes at most a minute, otherwise a diagnosis.
+    """Say what follows a trained run: its diagnosis, with a stride that does not make it too long.
 
-    >>> after_training(Path("runs/a"), {"tile": 16, "stride": 4, "seconds": 3.0})
-    'next: nearsight evaluate runs/a --stride 1 (more tiles: about 0:48)'
-    >>> after_training(Path("runs/a"), {"tile": 56, "stride": 14, "seconds": 165.0}, lambda: (None, 605.0))
+    >>> after_training(Path("runs/a"), {"seconds": 165.0}, lambda: (None, 605.0))
     'next: nearsight diagnose runs/a (what it relies on, and where it errs: about 10:05)'
-    >>> after_training(Path("runs/a"), {"tile": 24, "stride": 6, "seconds": 30.0}, lambda: (16, 819.0))
+    >>> after_training(Path("runs/a"), {"seconds": 30.0}, lambda: (16, 819.0))
     'next: nearsight diagnose runs/a --stride 16 (what it relies on, and where it errs: about 13:39)'
     >>> after_training(Path("runs/a"), {"seconds": 3.0}, lambda: (None, 65.0), tile=24)
     'next: nearsight diagnose runs/a --tile 24 (what it relies on, and where it errs: about 1:05)'
     >>> after_training(Path("runs/a"), {}).partition(",")[0]
     'next: nearsight report runs/a (its page: some seconds)'
 
-    `evaluated` is what result.json says about the evaluation that was just done, empty if there was none. Its
-    seconds say how long another takes: as many times longer as there are more tiles. `diagnosis` measures
-    how many seconds a diagnosis takes, and gives them after the stride for one that is not too long, None for the
-    usual stride; it is called only if that is suggested. `tile` is the side of the tiles that it is to look at, for a
-    network of whole images, which has none.
+    `evaluated` is what result.json says about the evaluation that was just done, empty if there was none.
+    `diagnosis` measures how many seconds a diagnosis takes, and gives them after the stride for one that is not too
+    long, None for the usual stride; it is called only if a diagnosis is suggested. `tile` is the side of the tiles
+    that it is to look at, for a network of whole images, which has none.
     """
     spent = evaluated.get("seconds")
     if spent is None:
         return after_evaluating(run, tile)
-    finer = finer_stride(evaluated.get("stride"), spent)
-    if finer is None:
-        stride, seconds = diagnosis() or (None, None)
-        this = "this evaluation" if spent < 1 else f"the {duration(spent)} of this evaluation"
-        cost = f"longer than {this}" if seconds is None else _about(seconds)
-        tiles = {"tile": tile, "stride": stride}
-        asked = shlex.quote(str(run)) + _options(
-            {name: one for name, one in tiles.items() if one is not None}
-        )
-        return f"next: nearsight diagnose {asked} ({_RELIES}: {cost})"
-    stride, seconds = finer
-    asked = f"{shlex.quote(str(run))} --stride {stride}"
-    return f"next: nearsight evaluate {asked} (more tiles: about {duration(seconds)})"
+    stride, seconds = diagnosis() or (None, None)
+    this = "this evaluation" if spent < 1 else f"the {duration(spent)} of this evaluation"
+    cost = f"longer than {this}" if seconds is None else _about(seconds)
+    tiles = {"tile": tile, "stride": stride}
+    asked = shlex.quote(str(run)) + _options({name: one for name, one in tiles.items() if one is not None})
+    return f"next: nearsight diagnose {asked} ({_RELIES}: {cost})"
 
 
 def tile_of(run: "Run") -> int | None:
@@ -70,25 +58,7 @@ def tile_of(run: "Run") -> int | None:
     """
     if run.classifier().tile is not None:
         return None
-    # A last layer that was fitted anew has seen no images.
     return tile_within(run.training.get("pixels_per_image", 0))
-
-
-def finer_stride(stride: int | None, seconds: float | None) -> tuple[int, float] | None:
-    """Return the smallest stride whose evaluation takes at most a minute, and its seconds; None if none does.
-
-    >>> finer_stride(4, 10.0), finer_stride(4, 40.0), finer_stride(None, None)
-    ((2, 40.0), None, None)
-
-    A stride is halved repeatedly; each time the tiles, and with them the seconds, become four times as many.
-    """
-    if stride is None or seconds is None:
-        return None
-    found = None
-    while stride % 2 == 0 and 4 * seconds <= SECONDS:
-        stride, seconds = stride // 2, 4 * seconds
-        found = stride, seconds
-    return found
 
 
 def after_evaluating(run: Path, tile: int | None = None) -> str:

@@ -58,7 +58,18 @@ class OneLineParser(argparse.ArgumentParser):
             if argument == f"{name}=--":
                 # argparse drops these dashes, and the option would have no value at all.
                 raise InputError(f"{name} takes a value, got '--'; see '{self.prog} --help'")
-        return self.parse_args(arguments)
+        parsed, left = self.parse_known_args(arguments)
+        if left:
+            named = [one for one in self._actions if not one.option_strings]
+            behind = [one for one in named if one.nargs in {"*", "?"} and not getattr(parsed, one.dest)]
+            # argparse takes arguments in one row, and an empty one for what may be left out.
+            how = (
+                f"; write {' and '.join(str(one.metavar) for one in named)} in a row, with no option between them"
+                if behind
+                else ""
+            )
+            self.error(f"unrecognized arguments: {' '.join(left)}{how}")
+        return parsed
 
 
 def add_choice(

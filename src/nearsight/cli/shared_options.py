@@ -189,6 +189,8 @@ def check_model(options: Namespace) -> None:
 
 
 def _model_name(name: str) -> str:
+    if Path(name).suffix == ONNX and Path(name).is_dir():
+        raise InputError(f"{name} is a directory, and --model takes a file of ONNX")
     if name.startswith(TIMM) or name in MODELS or Path(name).suffix == ONNX:
         return name
     raise InputError(

@@ -193,7 +193,9 @@ def _can_keep_maps(bound: TiledModel, images: ImageSet, size: int, progress: Pro
     if can_keep_maps(blocks, len(bound.classes)):
         return True
     taken = 4 * len(bound.classes) * sum(blocks) / 2**30
-    progress.say(f"the maps, {taken:,.1f} GiB, are too large to be kept: an interruption begins anew")
+    progress.say(
+        f"the maps would take {taken:,.1f} GiB on disk and are not kept, so an interrupted command starts over"
+    )
     return False
 
 

@@ -152,11 +152,11 @@ def ask_about_tiles(
     ]
     answers = []
     for number, (tile, view) in enumerate(asked):
-        progress.count("asking about tiles", number, len(asked))
+        progress.count("showing tiles to networks of whole images", number, len(asked))
         stride = view_stride(smallest, tile)
         maps = _maps(bound, seen(), training, view, tile, stride)
         answers.append(_answers(maps, view, tile, stride, images.labels, whole))
-    progress.count("asking about tiles", len(asked), len(asked))
+    progress.count("showing tiles to networks of whole images", len(asked), len(asked))
     left_out = [f"it takes no tiles of {tile} pixels alone ({why})" for tile, why in refused.items()]
     if not has_batch_norm(model):
         left_out.append("it has no BatchNorm whose statistics could be re-estimated")

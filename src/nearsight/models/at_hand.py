@@ -5,9 +5,10 @@ from typing import Any, Literal
 
 from nearsight.settings.models import TIMM
 
-# "here" are weights on this machine, "there" weights that can be downloaded now. "offline" and "silent" are neither:
-# HF_HUB_OFFLINE forbids to ask the hub, or it does not answer. "none" are weights that nobody has published.
-AtHand = Literal["here", "there", "offline", "silent", "none"]
+# "here" are weights on this machine, "there" weights that can be downloaded now. "offline", "silent" and "refused"
+# are neither: HF_HUB_OFFLINE forbids to ask the hub, it does not answer, or it answers with an error. "none" are
+# weights that nobody has published.
+AtHand = Literal["here", "there", "offline", "silent", "refused", "none"]
 
 _FILES = ("model.safetensors", "pytorch_model.bin")
 # A hub that does not answer within this many seconds is not waited for.
@@ -21,7 +22,7 @@ def published_weights(name: str) -> AtHand:
     ('none', 'none')
 
     `name` is "timm:NAME" or "timm:local-dir:DIRECTORY". The caches of the hub and of PyTorch are searched, and
-    then the hub is asked, for at most three seconds; with HF_HUB_OFFLINE it is not asked.
+    then the hub is asked, for at most three seconds a file; with HF_HUB_OFFLINE it is not asked.
     """
     if not name.startswith(TIMM):
         return "none"
@@ -40,26 +41,33 @@ def _is_cached(config: Any) -> bool:
     import torch
     from huggingface_hub import try_to_load_from_cache
 
-    files = (config.hf_hub_filename,) if config.hf_hub_filename else _FILES
     held = config.hf_hub_id and any(
-        isinstance(try_to_load_from_cache(config.hf_hub_id, file), str) for file in files
+        isinstance(try_to_load_from_cache(config.hf_hub_id, file), str) for file in _files(config)
     )
     fetched = config.url and (Path(torch.hub.get_dir()) / "checkpoints" / Path(config.url).name).is_file()
     return bool(config.file or held or fetched)
 
 
+def _files(config: Any) -> tuple[str, ...]:
+    return (config.hf_hub_filename,) if config.hf_hub_filename else _FILES
+
+
 def _asked(config: Any) -> AtHand:
     from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
+    from huggingface_hub.errors import HfHubHTTPError
 
     if not config.hf_hub_id:
         return "none"
     if constants.HF_HUB_OFFLINE:
         return "offline"
-    try:
-        get_hf_file_metadata(
-            hf_hub_url(config.hf_hub_id, config.hf_hub_filename or _FILES[0]), timeout=_PATIENCE
-        )
-    except Exception:
-        # Networks fail in many ways, and the libraries raise each as an error of its own kind.
-        return "silent"
-    return "there"
+    for file in _files(config):
+        try:
+            get_hf_file_metadata(hf_hub_url(config.hf_hub_id, file), timeout=_PATIENCE)
+        except HfHubHTTPError:
+            # The weights may be there under the other name.
+            continue
+        except Exception:
+            # Networks fail in many ways, and the libraries raise each as an error of its own kind.
+            return "silent"
+        return "there"
+    return "refused"

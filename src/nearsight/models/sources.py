@@ -161,7 +161,8 @@ def _of_ours(name: str, said: Said) -> Classifier:
 
 def _session(path: Path) -> OnnxSession:
     if not path.is_file():
-        raise InputError(f"{path} does not exist; give a file of ONNX")
+        what = "is a directory" if path.is_dir() else "does not exist"
+        raise InputError(f"{path} {what}; give a file of ONNX")
     try:
         import onnxruntime
     except ImportError as error:

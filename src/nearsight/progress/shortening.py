@@ -8,16 +8,16 @@ _SHORTENED_BY = {
     "training": "fewer `epochs` or `steps`, or a smaller `width` or `tile`",
     "evaluating images": "a larger `stride`",
     "predicting images": "a larger `stride`, or `protocol='full-pass'`",
-    "asking about tiles": "a smaller `on_tiles`",
+    "showing tiles to networks of whole images": "a smaller `on_tiles`",
     "mapping images": "a larger `stride`, or fewer images",
     "searching training images": "fewer `training_tiles` or `tiles`",
     "taking tiles away": "fewer `images`, or a larger `stride`",
     "measuring tile sizes": "fewer `images`, or a larger `stride`",
     "checking the maps of images": "a smaller `faithfulness`",
-    "object and background removed": "fewer `images`",
-    "changing images and judging them again": "fewer `images`",
+    "removing objects and backgrounds": "fewer `images`",
+    "editing images and classifying them again": "fewer `images`",
     "looking into errors": "fewer `images`",
-    "networks that learn nothing": "a smaller `null`",
+    "training networks on permuted labels": "a smaller `null`",
 }
 
 

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from nearsight.data.value_groups import groups_of
 from nearsight.errors import InputError
+from nearsight.numbers import agreeing, counted
 from nearsight.repair.task import Task
 from nearsight.training.material import Material
 
@@ -73,7 +74,8 @@ def group_numbers(task: Task) -> NDArray[np.int64]:
             joined += 1
     if joined:
         task.progress.say(
-            f"{joined} groups of fewer than {LEAST_GROUP} images are trained on with the largest of their class"
+            f"{counted(joined, 'group')} of fewer than {LEAST_GROUP} images {agreeing(joined, 'is', 'are')} counted "
+            "with the largest group of the class"
         )
     for shortcut in task.shortcuts:
         mine = labels == shortcut.class_number

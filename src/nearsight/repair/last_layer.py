@@ -14,7 +14,7 @@ from torch import Tensor
 from nearsight.diagnosis.decision import Decision
 from nearsight.errors import InputError
 from nearsight.models import Classifier
-from nearsight.numbers import counted
+from nearsight.numbers import agreeing, counted
 from nearsight.repair.edited import edit_image
 from nearsight.repair.groups import LEAST_GROUP
 from nearsight.repair.head import head_of
@@ -77,12 +77,13 @@ def refit_last_layer(task: Task) -> Classifier:
     cut = np.random.default_rng((task.seed, 21)).random(len(task.train)) < CUT
     strength = _chosen_strength(fitting, cells, cut, task.seed)
     task.progress.say(
-        f"the last layer is fitted on {counted(len(asked), 'image')}, their mean loss {strength:,.0f} times L2"
+        f"fitting the last layer on {counted(len(asked), 'image')}; weight of their mean loss against L2, chosen on "
+        f"held-out training images: {strength:,.0f}"
     )
     weights = []
     for draw in range(DRAWS):
         weights.append(fitting.fitted(cells, strength, (task.seed, 22, draw)))
-        task.progress.count("last layers fitted", draw + 1, DRAWS)
+        task.progress.count("fitting last layers", draw + 1, DRAWS)
     weight, bias = fitting.unstandardised(np.mean(weights, axis=0))
     return head.replaced(classifier, torch.from_numpy(weight), torch.from_numpy(bias))
 
@@ -170,13 +171,14 @@ def _say_left(task: Task, left: Sequence[tuple[Shortcut, int]]) -> None:
         mine = [number for one, number in left if one is shortcut]
         if shortcut.class_number in mine:
             task.progress.warn(
-                f"images with {task.name(shortcut)} and without it cannot both be had of its class, which is fitted "
-                "as it is"
+                f"{task.name(shortcut)}: its class has no images with it, or none without it, and they cannot be "
+                "made, so that class is fitted as it is"
             )
         if others := len(set(mine) - {shortcut.class_number}):
             task.progress.say(
-                f"{others} other classes have no image with {task.name(shortcut)} and one without: they are fitted "
-                "as they are"
+                f"{task.name(shortcut)}: {counted(others, 'other class', 'other classes')} "
+                f"{agreeing(others, 'lacks', 'lack')} images with it or without it, and "
+                f"{agreeing(others, 'is', 'are')} fitted as {agreeing(others, 'it is', 'they are')}"
             )
 
 
@@ -189,7 +191,7 @@ def _embeddings(task: Task, asked: Sequence[_Asked]) -> NDArray[np.float64]:
         found.append(
             _of_whole(task, pictures) if Decision.of(task.bound).whole else _of_tiles(task, pictures)
         )
-        task.progress.count("images embedded", start + len(some), len(asked))
+        task.progress.count("embedding images", start + len(some), len(asked))
     return torch.cat(found).double().numpy()
 
 

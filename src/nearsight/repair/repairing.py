@@ -416,7 +416,9 @@ class _Making:
         start = perf_counter()
         classifier = refit_last_layer(self.task)
         self._begin()
-        metrics = {"seconds": perf_counter() - start}
+        # The network has seen no other images than before: what it was trained on says with which tiles to look.
+        pixels = self.run.result.get("training", {}).get("pixels_per_image", 0)
+        metrics = {"seconds": perf_counter() - start, "pixels_per_image": pixels}
         return training.keep(
             self.run.recipe, self.sets, self.out / RUN, classifier, metrics, resume=self.resume
         )

@@ -234,14 +234,14 @@ class _Finding:
         if found is None:
             return None
         self.progress.say(
-            f"{name} is added with about {found.factor:.2g} times the strength first found, which looks most like "
-            f"it: a forest tells edited images from real ones by {found.told:.2f}, by {found.before:.2f} at first "
-            "(area under the ROC curve; 0.5 is chance)"
+            f"{name} is added with about {found.factor:.2g} times the strength that was found first, because that "
+            f"looks most like it: a random forest tells edited images from real ones with an area under the ROC "
+            f"curve of {found.told:.2f}, which was {found.before:.2f} (0.5 is chance)"
         )
         if found.told >= FAR_FROM_REAL:
             self.progress.warn(
                 f"{name}: edited images still look different from real ones, so the network may unlearn the edit and "
-                "go on using the real thing; see on the page how far unedited images with it are ahead"
+                "go on using the real thing; the page says how much better it does on unedited images that have it"
             )
         return varied(found, seed=seed)
 
@@ -313,7 +313,7 @@ class _Finding:
             evidence = relative(evidence_map.logits)[candidate.class_number].numpy()
             strongest = np.unravel_index(int(evidence.argmax()), evidence.shape)
             has[i] = bool(of_reason[strongest])
-            self.progress.count("images asked for a reason", done + 1, len(unknown))
+            self.progress.count("looking for a reason in more images", done + 1, len(unknown))
         return has
 
     def _at_its_place(self, edit: EditOf | None) -> EditIn | None:

@@ -216,8 +216,8 @@ def _alike(
     take_off = shortcut.take_off
     if share == 1 and take_off is None:
         task.progress.warn(
-            f"{task.name(shortcut)} is in every training image of its class and cannot be removed: no image of "
-            f"the class without it is trained on"
+            f"{task.name(shortcut)} is in every training image of its class and cannot be removed from them, so the "
+            "network sees no image of the class without it"
         )
     draws: list[_Draw] = []
     wanted, again = min(share, most), 0.0

@@ -62,7 +62,9 @@ def silent_tiles(task: Task) -> SilentTiles:
         task.progress.count("searching tiles of shortcuts", len(corners), len(task.train))
     _check_left(task, corners)
     share = sum(int(of.sum()) for of in corners) / sum(of.size for of in corners)
-    task.progress.say(f"{100 * share:.1f} % of all training tiles are trained to say nothing")
+    task.progress.say(
+        f"{100 * share:.1f} % of all training tiles are trained towards equal probabilities for all classes"
+    )
     return SilentTiles(tuple(corners), bound.sides()[1])
 
 

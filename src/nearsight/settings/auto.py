@@ -31,18 +31,20 @@ _SMALLEST_BATCH = 16
 # A batch is at most this share of the set, so that an epoch has some steps.
 _OF_THE_SET = 1 / 16
 
-Weights = Literal["published", "fetched", "own", "offline", "silent", "none"]
+Weights = Literal["published", "fetched", "own", "offline", "silent", "refused", "none"]
 _SAID: Mapping[Weights, str] = {
     "published": "published weights on this machine",
     "fetched": "published weights that can be downloaded",
     "own": "weights of a run of yours",
     "offline": "no published weights on this machine, where HF_HUB_OFFLINE forbids to download them",
     "silent": "no published weights on this machine, and the hub that has them does not answer",
+    "refused": "no published weights on this machine, and the hub that should have them answers with an error",
     "none": "no published weights for what was asked for",
 }
 _MISSED: Mapping[Weights, str] = {
     "offline": "unset HF_HUB_OFFLINE once",
     "silent": "connect this machine to huggingface.co once",
+    "refused": "make sure that this machine may download from huggingface.co",
 }
 
 
@@ -52,7 +54,7 @@ class Facts:
 
     `short` is the median over images of the shorter side; `one_size` says that all have the same height and
     width. For `weights`, "published" means that they are on this machine and "fetched" that they can be
-    downloaded; with "offline" and "silent" they exist, but cannot be downloaded now.
+    downloaded; with "offline", "silent" and "refused" they exist, but cannot be downloaded now.
     """
 
     images: int

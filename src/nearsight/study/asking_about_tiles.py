@@ -186,7 +186,7 @@ def _held(path: Path, progress: Progress) -> Asked | None:
         if {len(row) for row in rows} != {len(answers.images)}:
             raise InputError(f"{path} does not have an answer for each image")
     except InputError as error:
-        progress.warn(f"{error}: what it held is asked again")
+        progress.warn(f"{error}; its answers are measured again")
         return None
     return asked
 

@@ -31,6 +31,7 @@ _WEIGHTS: Mapping[AtHand, Weights] = {
     "there": "fetched",
     "offline": "offline",
     "silent": "silent",
+    "refused": "refused",
     "none": "none",
 }
 

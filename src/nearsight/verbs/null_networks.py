@@ -76,7 +76,7 @@ def _trained(
         with by_itself(), _emptied(beside) as place:
             null = training.train(short, permuted, Path(place) / "run", network=network, machine=machine)
             found.append(bound.with_model(null.classifier(network)))
-        progress.count("networks that learn nothing", number + 1, NETWORKS)
+        progress.count("training networks on permuted labels", number + 1, NETWORKS)
     return tuple(found)
 
 

@@ -157,7 +157,7 @@ def find_answered(looks: Seen, asked: Sequence[Likeness] | None = None) -> Itera
         one = seen.found(worth)
         if one is not None:
             found[worth.number].append(one)
-        examined.progress.count("looking for images with traces of these edits", done, len(worth_learning))
+        examined.progress.count("looking for images that seem edited", done, len(worth_learning))
     for one in chain.from_iterable(map(seen.distinct, found.values())):
         candidate = seen.candidate(one)
         if seen.clean(one, candidate):
@@ -196,7 +196,7 @@ def _answers(
     for done, likeness in enumerate(ways, start=1):
         edit = looks.edit(likeness.way, middle_strength(likeness.way))
         after = _relative(decision.scores_of(numbers, lambda k, edit=edit: edit(pictures[k], int(drawn[k]))))  # type: ignore[misc]
-        examined.progress.count("asking what edited images are taken for", done, len(ways))
+        examined.progress.count("classifying edited images", done, len(ways))
         answered = _answered(before, after, labels, classes)
         if answered:
             yield likeness, answered
@@ -365,7 +365,7 @@ class _Seen:
         worth: dict[int, list[_Worth]] = defaultdict(list)
         for done, (likeness, numbers) in enumerate(answered, start=1):
             edit = self.looks.edit(likeness.way, middle_strength(likeness.way))
-            self.examined.progress.count("looking for traces of these edits", done, len(answered))
+            self.examined.progress.count("comparing edited images with real ones", done, len(answered))
             changes = self._edited(edit, places) - plain[places]
             for number in numbers:
                 mine = labels == number

@@ -82,7 +82,7 @@ def _measured(examined: Examined) -> Values:
     def step() -> None:
         nonlocal done
         done += 1
-        examined.progress.count("measuring whole images", done, len(own))
+        examined.progress.count("measuring colours and sharpness of images", done, len(own))
 
     return np.concatenate(processes.each(lambda: measure_all(map(examined.images.image, own), step)))
 

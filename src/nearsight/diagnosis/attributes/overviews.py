@@ -38,7 +38,7 @@ def _measured(examined: Examined) -> NDArray[np.float32]:
     def step() -> None:
         nonlocal done
         done += 1
-        examined.progress.count("looking at overviews", done, len(own))
+        examined.progress.count("measuring colours and sharpness of large images", done, len(own))
 
     values = np.concatenate(processes.each(lambda: measure_all(map(pictures.overview, own), step)))
     return np.where([name in OF_ANY_SIZE for name in NAMES], values, np.float32(0))

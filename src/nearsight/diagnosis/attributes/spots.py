@@ -116,7 +116,7 @@ def _looks(examined: Examined) -> Values:
         looks = []
         for done, i in enumerate(own, start=1):
             looks.append(_look(examined.images.image(i)))
-            examined.progress.count("looking for spots", done, len(own))
+            examined.progress.count("looking for spots that a class shares", done, len(own))
         return looks
 
     found = [one for looks in processes.each(look) for one in looks]

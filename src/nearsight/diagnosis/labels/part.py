@@ -31,7 +31,7 @@ class Labels:
 def _measure(subject: Subject, _seen: Sequence[None]) -> Labels:
     duplicates: tuple[Duplicate, ...] = ()
     if subject.others:
-        subject.progress.say(f"near-duplicates in {', '.join(subject.others)}")
+        subject.progress.say(f"near-duplicates: comparing with the images of {', '.join(subject.others)}")
         duplicates = near_duplicates(subject.images, subject.others, memory=subject.bound.memory)
     return Labels(_suspects(subject), duplicates)
 

@@ -19,7 +19,7 @@ NO_FULL_PASS = "locality is left out: it compares tiles with the full pass"
 def _measure(subject: Subject, _seen: Sequence[None]) -> Locality | Nothing:
     if not subject.takes_whole:
         return Nothing(NO_FULL_PASS)
-    subject.progress.say("locality: tiles of other sizes")
+    subject.progress.say("locality: how well tiles of other sizes do")
     return measure_locality(
         subject.bound,
         subject.images,

@@ -172,7 +172,7 @@ def build_atlas(
                 reasons=tuple(replace(reason, examples=next(shown)) for reason, _ in of_class),
                 looked_at=one.looked_at,
             )
-        progress.count("sorting the tiles of classes", some[-1].number + 1, len(images.classes))
+        progress.count("grouping the tiles of each class", some[-1].number + 1, len(images.classes))
     return Atlas(tuple(found))
 
 

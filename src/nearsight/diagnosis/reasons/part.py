@@ -32,7 +32,7 @@ def _observe(look: Look) -> ImageTiles:
 
 
 def _measure(subject: Subject, seen: Sequence[ImageTiles]) -> Atlas | Nothing:
-    subject.progress.say("reasons: the strongest tiles of each class, sorted by the network's own embedding")
+    subject.progress.say("reasons: the strongest tiles of each class, grouped by the network's own embedding")
     gate = GATE.of(subject.found)
     if gate is None or gate.exact:
         return _atlas(subject, subject.grids, seen)

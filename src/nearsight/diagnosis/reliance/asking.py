@@ -163,7 +163,7 @@ def ask(
             if place in shown:
                 pictures[place] = torch.stack([_small(each) for each in (original, *others)])
             yield from others
-            progress.count("object and background removed", place + 1, len(asked))
+            progress.count("removing objects and backgrounds", place + 1, len(asked))
 
     answered = predict(decision.scores(changed())).reshape(len(asked), len(INTERVENTIONS) - 1)
     decided = np.concatenate((predictions[asked][:, None], answered), axis=1).astype(np.int64)

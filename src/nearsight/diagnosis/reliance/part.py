@@ -74,7 +74,9 @@ def _measure(subject: Subject, seen: Sequence[_Seen]) -> Reliance | Nothing:
     if subject.parted is not None:
         notes += ["images too large to be held are not classified again without object or background"]
     else:
-        subject.progress.say("object or background: either removed, and the classifier asked again")
+        subject.progress.say(
+            "object or background: classifying images again without the one and without the other"
+        )
         answers = ask(
             subject.decision, images, subject.predictions, seed=subject.seed, progress=subject.progress
         )

@@ -104,7 +104,7 @@ def judge(
     chosen = _worth_proving(found, rule)
     for done, place in enumerate(chosen, start=1):
         proofs[place] = tuple(_proofs(examined, found[place], rule))
-        examined.progress.count("changing images and judging them again", done, len(chosen))
+        examined.progress.count("editing images and classifying them again", done, len(chosen))
     judged = _judged(found, proofs, edits, rule)
     unproven = [
         place for place in chosen if judged[place].word == SUSPECT and rule.may_be_learned(found[place])
@@ -118,7 +118,7 @@ def judge(
             edits[place] = taught
             if rule.proves(found[place], by_it) and apart_otherwise(examined, taught):
                 found[place] = replace(found[place], candidate=replace(found[place].candidate, pictured=True))
-        examined.progress.count("learning from the images of suspects", done, len(unproven))
+        examined.progress.count("learning edits from the images of suspects", done, len(unproven))
     if edits:
         judged = _judged(found, proofs, edits, rule)
     merged = list(_merged(examined, [one for one in judged if one.word != NOTHING]))
