@@ -36,20 +36,29 @@ def run(arguments: argparse.Namespace) -> None:
     with nullcontext(arguments.out) if arguments.out else tempfile.TemporaryDirectory() as directory:
         place = Path(directory)
         size = generate(place / "photos", arguments.images)
-        steps = ("--steps", str(arguments.images // 16), "--out", str(place / "run"))
-        rows = [
-            _measured("train", str(place / "photos"), *TRAIN, *steps, *ALONE),
-            _measured("evaluate", str(place / "run"), *EVALUATE, *ALONE),
-        ]
-    result = {
-        "benchmark": "large-set",
-        "machine": facts(),
-        "set": {"images": arguments.images, "height": HEIGHT, "width": WIDTH, "bytes": size},
-        "rows": rows,
-    }
-    arguments.results.parent.mkdir(parents=True, exist_ok=True)
-    arguments.results.write_text(json.dumps(result, indent=1) + "\n")
-    print(f"{table(rows)}\n\nwritten to {arguments.results}")
+        commands = {
+            "train": (
+                str(place / "photos"),
+                *TRAIN,
+                "--steps",
+                str(arguments.images // 16),
+                "--out",
+                str(place / "run"),
+            ),
+            "evaluate": (str(place / "run"), *EVALUATE),
+        }
+        result: dict[str, Any] = {
+            "benchmark": "large-set",
+            "machine": facts(),
+            "set": {"images": arguments.images, "height": HEIGHT, "width": WIDTH, "bytes": size},
+            "rows": [],
+        }
+        arguments.results.parent.mkdir(parents=True, exist_ok=True)
+        for command, options in commands.items():
+            result["rows"].append(_measured(command, *options, *ALONE))
+            # Written after each command, as the whole takes long.
+            arguments.results.write_text(json.dumps(result, indent=1) + "\n")
+    print(f"{table(result['rows'])}\n\nwritten to {arguments.results}")
 
 
 def generate(place: Path, images: int) -> int:

@@ -1,4 +1,4 @@
-"""Tiles of packed 12-megapixel photographs, beside Pillow, pyvips, and the reader without packing; and the loader."""
+"""Tiles of packed 12-megapixel photographs, beside Pillow, torchvision, pyvips and the reader without packing."""
 
 import argparse
 import json
@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def measure(directory: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     """Pack the photographs of each kind, and time tiles of them in every way, turn about, in CPU seconds."""
-    libraries = ("pillow", "pyvips", "pyvips-binary", "skia-python", "jpeglib")
+    libraries = ("pillow", "torchvision", "pyvips", "pyvips-binary", "skia-python", "jpeglib")
     names = ("kinds", "photos", "height", "width", "tile", "tiles", "repeats", "batch")
     result: dict[str, Any] = {
         "benchmark": "packed",
@@ -204,6 +204,13 @@ def _pillow(photo: Path, _packed: Path, top: int, left: int, side: int) -> Tenso
     return torch.from_numpy(part.transpose(2, 0, 1).copy())
 
 
+def _torchvision(photo: Path, _packed: Path, top: int, left: int, side: int) -> Tensor:
+    from torchvision.io import ImageReadMode, decode_image, read_file
+
+    image = decode_image(read_file(str(photo)), ImageReadMode.RGB)
+    return image[:, top : top + side, left : left + side].contiguous()
+
+
 def _pyvips(photo: Path, _packed: Path, top: int, left: int, side: int) -> Tensor:
     import pyvips
 
@@ -224,6 +231,7 @@ def _packed(_photo: Path, packed: Path, top: int, left: int, side: int) -> Tenso
 
 WAYS: dict[str, Way] = {
     "Pillow": _pillow,
+    "torchvision": _torchvision,
     "pyvips": _pyvips,
     "decode_tile, not packed": _unpacked,
     "decode_tile, packed": _packed,

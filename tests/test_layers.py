@@ -32,7 +32,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "settings": {"arguments", "schema", "numbers", "read", "launch"},
     "statistics": {"errors"},
     "progress": {"launch"},
-    "together": {"launch"},
+    "srun_step": {"launch"},
+    "together": {"srun_step"},
     "lock": {"progress", "unfinished"},
     "data": {
         "together",

@@ -11,7 +11,7 @@ from datetime import timedelta
 from functools import wraps
 from typing import TYPE_CHECKING, TypeVar
 
-from nearsight.errors import InputError
+from nearsight.errors import InputError, first_line
 from nearsight.launch import ALONE, Launch, this_launch
 
 if TYPE_CHECKING:
@@ -34,6 +34,10 @@ class _Failed:
 
 class _RefusedByAllError(InputError):
     """Bad input that all processes raise at the same place, so that none waits for another."""
+
+
+class _LostError(InputError):
+    """The end of a process that cannot go on without another one."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +184,7 @@ def told_of_lost_processes(processes: int, way_out: str = "") -> Iterator[None]:
     >>> with told_of_lost_processes(4, "; `resume=True` continues"):
     ...     raise RuntimeError("[gloo/transport/tcp/pair.cc:547] Connection closed by peer [127.0.0.1]:30111")
     Traceback (most recent call last):
-    nearsight.errors.InputError: one of the 4 processes has ended, and the others cannot go on without it; what it \
+    nearsight.together._LostError: one of the 4 processes has ended, and the others cannot go on without it; what it \
 said, or the launcher's summary, tells why; `resume=True` continues
 
     `way_out` is the end of the message. Other errors pass.
@@ -190,7 +194,7 @@ said, or the launcher's summary, tells why; `resume=True` continues
     except RuntimeError as error:
         if processes == 1 or not _is_of_a_connection(error):
             raise
-        raise InputError(
+        raise _LostError(
             f"one of the {processes} processes has ended, and the others cannot go on without it; what it said, or "
             f"the launcher's summary, tells why{way_out}"
         ) from error
@@ -238,15 +242,26 @@ def processes_here() -> Processes:
     return ONE_PROCESS if this_launch().processes == 1 else _HERE.get()
 
 
+def only_known_here(error: BaseException) -> bool:
+    """Whether an error may be known to this one of several connected processes alone, so that no other reports it.
+
+    >>> only_known_here(InputError("no such file"))
+    False
+    """
+    connected = _CONNECTION.process == os.getpid()
+    return connected and not _CONNECTION.in_order and not isinstance(error, _LostError)
+
+
 def environment_of(launch: Launch) -> "ClusterEnvironment":
     """Return what tells Fabric about a launch, so that it need not guess: by torchrun, by srun, or by itself."""
     from lightning_fabric.plugins.environments.lightning import LightningEnvironment
-    from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
     from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+
+    from nearsight.srun_step import SrunStep
 
     if launch.by is None:
         return LightningEnvironment()
-    return TorchElasticEnvironment() if launch.by == "torchrun" else SLURMEnvironment()
+    return TorchElasticEnvironment() if launch.by == "torchrun" else SrunStep(launch)
 
 
 def connect(fabric: "Fabric") -> None:
@@ -278,4 +293,11 @@ def _connect(launch: Launch) -> None:
         strategy=DDPStrategy(process_group_backend=backend, timeout=WAITING),
         plugins=[environment_of(launch)],
     )
-    connect(fabric)
+    try:
+        connect(fabric)
+    except distributed.DistNetworkError as error:
+        place = f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')}"
+        raise InputError(
+            f"the {launch.processes} processes cannot be connected at {place}: {first_line(error)}; if something "
+            "else uses this port, set MASTER_PORT to a free one"
+        ) from error

@@ -14,12 +14,13 @@ import pytest
 import torch
 
 import nearsight
+from nearsight import together
 from nearsight.cli import boundary
 from nearsight.cli import main as commands
 from nearsight.cli.boundary import bounded
 from nearsight.cli.main import main
 from nearsight.errors import InputError
-from nearsight.launch import Launch
+from nearsight.launch import Launch, Launcher
 from nearsight.shortage import ShortOfMemoryError
 from nearsight.stopping import Stopped
 from nearsight.training import Interrupted
@@ -87,6 +88,49 @@ def test_a_launcher_that_ends_the_others_is_pointed_to(told: Told, monkeypatch: 
     line = "ended by SIGTERM; if another process ended first, what torchrun says tells which and why"
     assert told(Stopped("ended by SIGTERM", signal.SIGTERM)) == (143, line)
     assert told(Stopped("interrupted", signal.SIGINT)) == (130, "interrupted")
+
+
+@pytest.mark.parametrize(
+    ("by", "work", "line"),
+    [
+        ("torchrun", "alone", ""),
+        ("srun", "alone", "nearsight: process 1 of 2: no such file\n"),
+        ("srun", "all", ""),
+        ("srun", "lost", ""),
+    ],
+)
+def test_what_one_process_of_srun_found_alone_is_told_by_it(
+    by: Launcher,
+    work: str,
+    line: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    launch = Launch(rank=1, processes=2, by=by)
+    for module in (boundary, together):
+        monkeypatch.setattr(module, "this_launch", lambda: launch)
+    monkeypatch.setattr(together, "_CONNECTION", together._Connection(os.getpid()))
+    monkeypatch.setattr(together, "_connect", lambda _: None)
+    # The other process finds it too, or has ended.
+    monkeypatch.setattr(torch.distributed, "all_gather_object", send_alike if work == "all" else lose)
+
+    def fail() -> int:
+        raise InputError("no such file")
+
+    def command() -> int:
+        with together.all_processes() as processes:
+            return fail() if work == "alone" else processes.each(fail)[0]
+
+    assert bounded(command, ["train", "digits"]) == 2
+    assert capsys.readouterr() == ("", line)
+
+
+def send_alike(every: list[object], own: object) -> None:
+    every[:] = [own] * len(every)
+
+
+def lose(_every: list[object], _own: object) -> None:
+    raise RuntimeError("gloo: Connection closed by peer")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
@@ -15,6 +16,42 @@ from nearsight.settings import Machine
 def test_workers_are_those_asked_for_or_one_a_granted_core() -> None:
     assert Machine(workers=0).decoding_workers() == 0
     assert 1 <= Machine().decoding_workers() <= min(16, os.cpu_count() or 1)
+
+
+@pytest.fixture
+def torchrun(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
+    """Let torchrun have started so many processes on this node, of which this is the given one."""
+
+    def begin(number: int, count: int) -> None:
+        monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
+        for name, value in {"RANK": 4 + number, "WORLD_SIZE": 4 + count, "LOCAL_RANK": number}.items():
+            monkeypatch.setenv(name, str(value))
+        monkeypatch.setenv("LOCAL_WORLD_SIZE", str(count))
+
+    return begin
+
+
+def test_the_processes_of_a_node_share_its_cores(
+    torchrun: Callable[[int, int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(12)), raising=False)
+    torchrun(0, 4)
+    assert Machine().decoding_workers() == 3
+
+
+def test_all_processes_of_a_node_with_too_few_gpus_refuse_alike(
+    torchrun: Callable[[int, int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    for number in range(4):
+        torchrun(number, 4)
+        with pytest.raises(
+            InputError, match=r"^4 processes on a node need as many GPUs, and this one sees 2; start"
+        ):
+            Machine().torch_device()
+    torchrun(1, 2)
+    assert Machine().torch_device() == torch.device("cuda", 1)
 
 
 def test_a_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from nearsight.cli.streams import drop, reader_is_gone
 from nearsight.errors import InputError, first_line, printable
 from nearsight.launch import ALONE, Launch, this_launch
 from nearsight.shortage import ShortOfMemoryError, is_shortage
+from nearsight.together import only_known_here
 
 DONE, FAULT, BAD_INPUT = 0, 1, 2
 DEBUG = "NEARSIGHT_DEBUG"
@@ -62,10 +63,14 @@ def bounded(work: Callable[[], int], arguments: Sequence[str], shown: bool = Fal
             traceback.print_exception(error)
         code, line = _told(error, arguments)
         _tell_launcher(line)
-        # If several processes find the same bad input, the first reports it; a fault belongs to its own process.
-        if line and (code == FAULT or _launch().first):
+        launch = _launch()
+        if line and (code == FAULT or launch.first):
             # What the system names, such as a file, may be as long as a page and steer a terminal.
             print(f"nearsight: {printable(line)}", file=sys.stderr)
+        elif line and code == BAD_INPUT and launch.by == "srun" and only_known_here(error):
+            # If several processes find the same bad input, the first reports it, and torchrun's summary has the rest.
+            said = f"process {launch.rank} of {launch.processes}: {line}"
+            print(f"nearsight: {printable(said)}", file=sys.stderr)
     else:
         if ended is not None:
             raise ended

@@ -64,15 +64,17 @@ class Machine:
         name = next(name for name, here in there.items() if here) if self.device == "auto" else self.device
         if not there[name]:
             raise InputError(f"device {name} is not available on this machine; give `device='auto'`")
-        own = this_launch().local_rank
-        if name != "cuda" or own == 0:
+        if name != "cuda":
             return torch.device(name)
-        if own >= torch.cuda.device_count():
+        launch, count = this_launch(), torch.cuda.device_count()
+        # All processes of a node refuse alike, so that the first of all can say why.
+        if (needed := max(launch.on_node, launch.local_rank + 1)) > count:
+            shown = "; with srun, `--gpus-per-node` lets each see all of them" if launch.by == "srun" else ""
             raise InputError(
-                f"this is process {own} of its node, which has {torch.cuda.device_count()} GPUs; start as many "
-                "processes on it as it has, or give `device='cpu'`"
+                f"{needed} processes on a node need as many GPUs, and this one sees {count}; start as many as there "
+                f"are, or give `device='cpu'`{shown}"
             )
-        return torch.device(name, own)
+        return torch.device(name, launch.local_rank) if launch.local_rank else torch.device(name)
 
     def launched(self) -> "Machine":
         """Return this machine with as many processes as torchrun or srun started, if one of them did.
