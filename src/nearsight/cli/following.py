@@ -247,14 +247,15 @@ def after_packing(data: str) -> str:
     return f"next: nearsight train {shlex.quote(data)} --tile 64 (every command takes it in the place of the set)"
 
 
-def after_mapping(run: str) -> str:
-    """Say what follows maps of single images: whether what they show holds for all images.
+def after_mapping(run: str, tile: int | None = None) -> str:
+    """Say what follows maps of single images, with the `tile` that was given: whether what they show holds for all.
 
-    >>> after_mapping("runs/a").partition(" (")[0]
-    'next: nearsight diagnose runs/a'
+    >>> after_mapping("runs/a").partition(" (")[0], after_mapping("runs/whole", 24).partition(" (")[0]
+    ('next: nearsight diagnose runs/a', 'next: nearsight diagnose runs/whole --tile 24')
     """
     why = "does it look there in every image, and does that matter?"
-    return f"next: nearsight diagnose {shlex.quote(run)} ({why} {_SAYS_FIRST})"
+    given = _options({} if tile is None else {"tile": tile})
+    return f"next: nearsight diagnose {shlex.quote(run)}{given} ({why} {_SAYS_FIRST})"
 
 
 def after_measuring(data: str, tiles: Sequence[str], read: str = "") -> str:

@@ -120,10 +120,12 @@ class Heatmaps(Shown):
     (4.0, 'cat')
 
     `limit`, in logits, is the largest evidence, for or against, of any class shown for any image: colours run
-    from −limit to limit in every figure. All maps are held in memory.
+    from −limit to limit in every figure. All maps are held in memory. `command` is what was typed to make them; empty
+    if Python did, and in older files.
     """
 
     images: tuple[Heatmap, ...]
+    command: str = ""
 
     def __len__(self) -> int:
         return len(self.images)
@@ -180,7 +182,7 @@ class Heatmaps(Shown):
             for heatmap, stem in zip(self.images, stems, strict=True):
                 if heatmap.large is not None:
                     for_viewers += save_for_viewers(heatmap, directory, stem)
-            return [*maps, *for_viewers, *save_pictures(directory, self.images, stems)]
+            return [*maps, *for_viewers, *save_pictures(directory, self.images, stems, self.command)]
 
         drawn = self.draw(directory, processes)
         return [*drawn, *(processes.first_does(others) or [])]
@@ -218,11 +220,12 @@ class Heatmaps(Shown):
 
         Raises `InputError` if there are none, and for files that are damaged or of a newer version.
         """
-        found = read_saved(Path(directory))
+        found, command = read_saved(Path(directory))
         return Heatmaps(
             tuple(
                 Heatmap(row.name, image, evidence, row.chosen, large) for row, image, evidence, large in found
-            )
+            ),
+            command,
         )
 
     def to_json(self) -> dict[str, Any]:

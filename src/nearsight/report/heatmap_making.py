@@ -23,6 +23,7 @@ from nearsight.evaluation.kept_blocks import KeptBlocks
 from nearsight.evaluation.kept_scores import MAPS, can_keep_maps, made_by
 from nearsight.evidence import EvidenceMap, TiledModel
 from nearsight.evidence.kinds import KINDS
+from nearsight.launch import this_command
 from nearsight.models import Classifier, receptive_field
 from nearsight.models.outputs import is_seen
 from nearsight.numbers import agreeing, counted
@@ -104,7 +105,7 @@ def make_heatmaps(
     elif share.own:
         progress.say(bound.cost(grids[processes.launch.rank]).sentence())
     found = processes.each(share.heatmaps)
-    return Heatmaps(tuple(heatmap for each in found for heatmap in each))
+    return Heatmaps(tuple(heatmap for each in found for heatmap in each), this_command())
 
 
 @dataclass(frozen=True)

@@ -52,12 +52,15 @@ class SavedHeatmap:
 @dataclass(frozen=True)
 class _Listed:
     images: tuple[SavedHeatmap, ...]
+    command: str = ""
 
 
-def save_pictures(directory: Path, heatmaps: Sequence["Heatmap"], stems: Sequence[str]) -> list[Path]:
+def save_pictures(
+    directory: Path, heatmaps: Sequence["Heatmap"], stems: Sequence[str], command: str = ""
+) -> list[Path]:
     """Write heatmaps.json and each image as pictures/NAME.png, each whole or not at all; return the paths.
 
-    The maps are there already.
+    The maps are there already; `command` made them.
     """
     paths, rows = [], []
     for heatmap, stem in zip(heatmaps, stems, strict=True):
@@ -75,7 +78,9 @@ def save_pictures(directory: Path, heatmaps: Sequence["Heatmap"], stems: Sequenc
         rows.append(row)
     paths.append(directory / HEATMAPS)
     beside = seals_of(directory, [f"{stem}.safetensors" for stem in stems])
-    write_json(paths[-1], numbered("heatmaps", {"images": to_values(rows), BESIDE: beside}))
+    write_json(
+        paths[-1], numbered("heatmaps", {"images": to_values(rows), "command": command, BESIDE: beside})
+    )
     return paths
 
 
@@ -88,10 +93,13 @@ def _save_picture(path: Path, image: Tensor) -> str:
     return digest_of(path.read_bytes())
 
 
-def read_saved(directory: Path) -> list[tuple[SavedHeatmap, Tensor, EvidenceMap, LargePicture | None]]:
-    """Return the content of a directory of heatmaps: each image's row, its pixels as uint8 (3, H, W), and its map.
+def read_saved(
+    directory: Path,
+) -> tuple[list[tuple[SavedHeatmap, Tensor, EvidenceMap, LargePicture | None]], str]:
+    """Return the content of a directory of heatmaps, and the command that made it.
 
-    For an image that was too large to be held, its shown tiles are returned too.
+    The content is each image's row, its pixels as uint8 (3, H, W), and its map. For an image that was too large to be
+    held, its shown tiles are returned too.
 
     Raises `InputError` if a file is missing or damaged, or of a newer version.
     """
@@ -103,7 +111,7 @@ def read_saved(directory: Path) -> list[tuple[SavedHeatmap, Tensor, EvidenceMap,
         raise InputError(
             f"{source}: names and files of its images do not belong together; run `nearsight heatmap` again"
         )
-    return [_read_one(directory, row) for row in listed.images]
+    return [_read_one(directory, row) for row in listed.images], listed.command
 
 
 def _read_one(

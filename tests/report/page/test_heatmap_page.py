@@ -111,3 +111,15 @@ def test_the_score_is_said_to_be_what_the_pooling_makes_of_the_map(
         assert bool(outlines) == ("Outlined: the tile" in page) == (name in ("top-k", "max", "attention"))
         print_heatmaps(heatmaps, "out")
         assert f"{score}: {made}" in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_page_shows_the_command_that_made_it_and_the_next_also_when_drawn_again(tmp_path: Path) -> None:
+    command = "nearsight heatmap runs/a owl.png --tile 8"
+    replace(make_heatmaps(3), command=command).save(tmp_path / "maps")
+    Heatmaps.load(tmp_path / "maps").draw(tmp_path / "again")
+    for place in ("maps", "again"):
+        page = (tmp_path / place / "heatmaps.html").read_text()
+        assert f"<code>{command}</code>" in page
+        assert "<code>nearsight diagnose runs/a --tile 8</code>" in page
+    make_heatmaps(3, images=1).draw(tmp_path / "python")
+    assert "Made by</dt>" not in (tmp_path / "python" / "heatmaps.html").read_text()

@@ -96,5 +96,5 @@ def run(options: Namespace) -> Result:
     if not options.json:
         print_heatmaps(heatmaps, options.out)
         if options.model is None:
-            print_lines([after_mapping(model)])
+            print_lines([after_mapping(model, options.tile)])
     return {"out": options.out, **heatmaps.to_json()}

@@ -126,6 +126,26 @@ def after_repair(repair: Repair) -> Step:
     return Step("nearsight predict DIR/run IMAGES", f"{why}; {_WHERE}")
 
 
+def after_heatmaps(command: str, tile: int) -> tuple[Step, ...]:
+    """Return what can be done after maps of single images that a command made of a run; nothing after others.
+
+    >>> [step.command for step in after_heatmaps("nearsight heatmap runs/a owl.jpg --class owl", 16)]
+    ['nearsight diagnose runs/a']
+    >>> [step.command for step in after_heatmaps("nearsight heatmap runs/whole owl.jpg --tile=24", 24)]
+    ['nearsight diagnose runs/whole --tile 24']
+    >>> after_heatmaps("nearsight heatmap owl.jpg --model timm:resnet18", 24), after_heatmaps("", 24)
+    ((), ())
+    """
+    typed = shlex.split(command)
+    options = {one.partition("=")[0] for one in typed}
+    # Without --model, RUN is given; options before it hide which word it is.
+    if typed[1:2] != ["heatmap"] or "--model" in options or typed[2].startswith("-"):
+        return ()
+    why = "does it look there in every image, and does that matter?"
+    given = f" --tile {tile}" if "--tile" in options else ""
+    return (Step(f"nearsight diagnose {shlex.quote(typed[2])}{given}", why),)
+
+
 def after_comparison(comparison: Comparison) -> tuple[Step, ...]:
     """Return what can be asked of a comparison, in DIR, the directory of its page: nothing more with a margin.
 

@@ -11,6 +11,7 @@ from nearsight.diagnosis.pictures import encode
 from nearsight.evidence.kinds import FILL_WORDS
 from nearsight.report.page.environment import render
 from nearsight.report.page.error_cards import MOST_BYTES, enlargeable
+from nearsight.report.page.going_on import after_heatmaps
 from nearsight.report.page.outline import outline_path
 from nearsight.report.page.pictures import data_uri, map_uri
 from nearsight.statistics.writing import signed
@@ -78,6 +79,8 @@ def write_heatmap_page(heatmaps: "Heatmaps", path: Path) -> None:
             counting="" if first is None else counting_words(first),
             fill_words=FILL_WORDS,
             limit=heatmaps.limit,
+            command=heatmaps.command,
+            steps=() if first is None else after_heatmaps(heatmaps.command, first.grid.tile),
             data={
                 "classes": () if first is None else first.classes,
                 "tiles": {},
