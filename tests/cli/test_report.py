@@ -15,7 +15,10 @@ def test_it_says_what_it_drew(printed: Printed, tmp_path: Path) -> None:
     directory = shutil.copytree(OLD / "dimension", tmp_path / "dimension")
     found = printed("report", directory)
     assert found == {
-        "files": [str(directory / name) for name in ("dimension.md", "dimension.png", "dimension.svg")]
+        "files": [
+            str(directory / name)
+            for name in ("report.html", "dimension.md", "dimension.png", "dimension.svg")
+        ]
     }
 
 

@@ -71,8 +71,8 @@ def test_orders_stand_side_by_side(digits: Dimension) -> None:
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_four_files_are_written(digits: Dimension, tmp_path: Path) -> None:
+def test_page_markdown_figure_and_numbers_are_written(digits: Dimension, tmp_path: Path) -> None:
     write_dimension(digits, tmp_path / "new")
     names = {path.name for path in (tmp_path / "new").iterdir()}
-    assert names == {"dimension.json", "dimension.md", "dimension.png", "dimension.svg"}
+    assert names == {"dimension.json", "report.html", "dimension.md", "dimension.png", "dimension.svg"}
     assert (tmp_path / "new" / "dimension.md").read_text() == dimension_markdown(digits, "dimension.png")

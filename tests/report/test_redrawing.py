@@ -38,7 +38,7 @@ def heatmaps() -> Heatmaps:
     ("kind", "files"),
     [
         ("comparison", {"report.html", "comparison.md", "accuracy.png", "accuracy.svg"}),
-        ("dimension", {"dimension.md", "dimension.png", "dimension.svg"}),
+        ("dimension", {"report.html", "dimension.md", "dimension.png", "dimension.svg"}),
         ("diagnosis", {"report.html"}),
         ("run", {"report.html"}),
     ],

@@ -119,13 +119,13 @@ COMMANDS = {
     ),
     "export": Command(
         "Write a run's network as ONNX, TorchScript or torch.export, and check it.",
-        "RUN [--format onnx|torchscript|torch-export] [--out FILE]",
+        "RUN [--format onnx|torchscript|torch-export] [--tile N] [--out FILE]",
         export.declare,
         export.run,
     ),
     "report": Command(
         "Draw the pages and figures of a directory of results again, from its files.",
-        "DIR [--out DIR]",
+        "DIR [--out DIR] [--margin POINTS]",
         report.declare,
         report.run,
     ),

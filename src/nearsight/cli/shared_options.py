@@ -279,5 +279,5 @@ def add_stride(parser: OneLineParser) -> None:
         type=whole_number("--stride", 1),
         default=None,
         metavar="N",
-        help="step of the tile grid in pixels (default: a quarter of the tile)",
+        help="step of the tile grid in pixels; a larger one is faster (default: a quarter of the tile)",
     )

@@ -329,7 +329,7 @@ def print_dimension(found: Dimension, out: str) -> None:
     print_table(title, columns, rows)
     first, *others = found.sentences()
     print_lines(["", first, *(f"- {sentence}" for sentence in others), ""])
-    print_lines([f"table, figure and every number: {out}"])
+    print_lines([f"the page, with figure, tables and every number: {Path(out) / PAGE}"])
 
 
 def _worth(found: Examples | None) -> str:

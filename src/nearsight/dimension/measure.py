@@ -25,6 +25,7 @@ from nearsight.dimension.sizes import choose_sizes
 from nearsight.dimension.spaces import Space
 from nearsight.dimension.tile_dimensions import intrinsic_dimensions
 from nearsight.evidence import TiledModel
+from nearsight.launch import this_command
 from nearsight.models import Classifier
 from nearsight.numbers import counted
 from nearsight.progress import SAID_SECONDS, SILENT, Progress, duration
@@ -125,6 +126,7 @@ def measure_dimension(
         comparison=None if comparison is None else _compared(comparison, rows),
         notes=(*sets.notes, *notes),
         embedding=None if embedding is None else _name(embedding),
+        command=this_command(),
     )
 
 

@@ -100,7 +100,8 @@ class Dimension(Shown):
 
     `chance` is how often the label of a random training tile is right, `commonest` how often that of the most
     common class is. `comparison` holds predicted and measured orders of tile sizes, if a comparison was given,
-    and `embedding` names the model in whose embedding tiles were also compared.
+    and `embedding` names the model in whose embedding tiles were also compared. `command` is what was typed to
+    measure them; empty if Python did, and in older files.
     """
 
     data: str
@@ -115,6 +116,7 @@ class Dimension(Shown):
     comparison: SideBySide | None
     notes: tuple[str, ...]
     embedding: str | None = None
+    command: str = ""
 
     def sentences(self) -> tuple[str, ...]:
         """Return what was found, in sentences, each with its numbers.

@@ -88,8 +88,8 @@ def _refuse(task: Task, class_number: int, count: int) -> None:
     name = task.train.classes[class_number]
     if task.column is not None:
         raise InputError(
-            f"the {count:,} training images of '{name}' are one group of the column '{task.column}' (groups of "
-            f"fewer than {LEAST_GROUP} images count for none); balance another column with `column`, or use "
+            f"the {count:,} training images of '{name}' are one group of the column '{task.column}' (smaller "
+            f"groups than {LEAST_GROUP} images count with the largest); balance another column with `column`, or use "
             "`method='swap'`"
         )
     raise InputError(

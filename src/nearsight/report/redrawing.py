@@ -14,11 +14,10 @@ from nearsight.errors import InputError
 from nearsight.lock import make_directory
 from nearsight.read import belonging_together, is_directory, is_file
 from nearsight.repair.result import REPAIR, Repair
-from nearsight.report.dimension_text import draw_dimension_pages
 from nearsight.report.heatmap import Heatmaps
 from nearsight.report.page import write_diagnosis_page, write_run_page
 from nearsight.report.saved_heatmaps import HEATMAPS
-from nearsight.report.write import PAGE, draw_repair_pages, write_comparison
+from nearsight.report.write import PAGE, draw_dimension_pages, draw_repair_pages, write_comparison
 from nearsight.runs import RECIPE, RESULT
 from nearsight.study import Comparison
 from nearsight.study.comparison import COMPARISON

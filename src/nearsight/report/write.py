@@ -1,15 +1,23 @@
-"""What is written about a comparison and about a repair, beside their runs, and about a diagnosis."""
+"""What is written about a comparison and a repair, beside their runs, and about a diagnosis and dimensions."""
 
 from pathlib import Path
 
 from nearsight.diagnosis import DIAGNOSIS, Diagnosis
+from nearsight.dimension import Dimension
 from nearsight.repair.repairing import DIAGNOSED
 from nearsight.repair.result import Repair
 from nearsight.report.accuracy_chart import draw_accuracy
 from nearsight.report.comparison_text import comparison_markdown
+from nearsight.report.dimension_chart import draw_dimension
+from nearsight.report.dimension_text import dimension_markdown
 from nearsight.report.figure_file import save_figure
 from nearsight.report.on_tiles_chart import on_tiles_figure
-from nearsight.report.page import write_comparison_page, write_diagnosis_page, write_repair_page
+from nearsight.report.page import (
+    write_comparison_page,
+    write_diagnosis_page,
+    write_dimension_page,
+    write_repair_page,
+)
 from nearsight.report.repair_chart import draw_repair
 from nearsight.study import Comparison
 from nearsight.write import write_text
@@ -18,6 +26,8 @@ MARKDOWN = "comparison.md"
 FIGURE = "accuracy.png"
 VECTOR_FIGURE = "accuracy.svg"
 ON_TILES, VECTOR_ON_TILES = "on-tiles.png", "on-tiles.svg"
+DIMENSION_MARKDOWN = "dimension.md"
+DIMENSION_FIGURE, VECTOR_DIMENSION_FIGURE = "dimension.png", "dimension.svg"
 PAGE = "report.html"
 
 
@@ -44,6 +54,21 @@ def write_diagnosis(diagnosis: Diagnosis, directory: str | Path) -> None:
     """Write report.html, diagnosis.json and the tables into a directory, each whole or not at all."""
     diagnosis.save(directory)
     write_diagnosis_page(diagnosis, Path(directory) / PAGE)
+
+
+def write_dimension(dimension: Dimension, directory: str | Path) -> None:
+    """Write dimension.json, report.html, dimension.md and the figure, each whole or not at all."""
+    dimension.save(directory)
+    draw_dimension_pages(dimension, Path(directory))
+
+
+def draw_dimension_pages(dimension: Dimension, directory: Path) -> list[Path]:
+    """Write report.html, dimension.md, dimension.png and dimension.svg into a directory; return the paths."""
+    figures = [directory / DIMENSION_FIGURE, directory / VECTOR_DIMENSION_FIGURE]
+    draw_dimension(dimension, *figures)
+    write_text(directory / DIMENSION_MARKDOWN, dimension_markdown(dimension, DIMENSION_FIGURE))
+    write_dimension_page(dimension, directory / PAGE)
+    return [directory / PAGE, directory / DIMENSION_MARKDOWN, *figures]
 
 
 def write_repair(repair: Repair, directory: str | Path) -> None:

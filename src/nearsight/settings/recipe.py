@@ -55,7 +55,7 @@ class Recipe:
     )
     pooling: Literal["mean", "top-k", "max", "noisy-or", "attention"] = _option(
         "mean",
-        "how several tiles of an image make one prediction, in training and later; not mean for small objects",
+        "how several tiles of an image make one prediction, in training and later; for small objects, not mean",
     )
     top_k: float = _option(
         DEFAULT_TOP_K, "for top-k: how many tiles count for a class, a share below 1 or a number from 1"
@@ -73,8 +73,12 @@ class Recipe:
     accumulate: int = _option(1, "process a batch in this many parts, to save memory")
     optimizer: Literal["sgd", "adamw", "muon"] = _option("sgd", "muon: Muon for filters, SGD for the rest")
     learning_rate: float = _option(0.1, "peak learning rate; with muon, that of the filters")
-    bias_learning_rate: float = _option(0.053, "with muon: of biases and norms, per image in the batch")
-    head_learning_rate: float = _option(0.67, "with muon: of the linear head, per image in the batch")
+    bias_learning_rate: float = _option(
+        0.053, "with muon: learning rate of biases and norms, per image in the batch"
+    )
+    head_learning_rate: float = _option(
+        0.67, "with muon: learning rate of the linear head, per image in the batch"
+    )
     momentum: float = _option(0.9, "momentum of sgd and muon's filters")
     nesterov: bool = _option(True, "Nesterov momentum")
     weight_decay: float = _option(5e-4, "weight decay; with muon, on all but the filters")

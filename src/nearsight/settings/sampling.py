@@ -33,7 +33,7 @@ class Sampling:
     """
 
     training_tiles: int = _number(100_000, "training tiles that are searched for the nearest one")
-    test_images: int = _number(1_000, "test images for whose tiles it is searched")
+    test_images: int = _number(1_000, "test images whose tiles are compared with them")
     tiles_per_test_image: int = _number(9, "tiles of each test image")
     points: int = _number(5_000, "tiles, one per image, for the intrinsic dimension")
     neighbours: int = _number(10, "neighbours of each tile for Levina-Bickel", least=3)

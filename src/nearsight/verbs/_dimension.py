@@ -48,8 +48,8 @@ def dimension(
     validation. With `comparison`, a directory written by `compare`, the order of tile sizes that each measure
     predicts is shown next to the measured one. What several tiles of an image are worth in images is measured in
     pixels, and in the embedding of a model given by `embedding`. That network must not have been trained on these
-    images, because it would make them seem nearer than others. With `out`, dimension.json, dimension.md and the
-    figure are written there, and a call that is interrupted continues with the tile sizes that were measured.
+    images, because it would make them seem nearer than others. With `out`, dimension.json, report.html, dimension.md
+    and the figure are written there, and a call that is interrupted continues with the tile sizes that were measured.
     `progress=False` shows nothing; a `Progress` object gets the messages instead. Fields
     of `nearsight.settings.Reading` say how images are read. Raises `InputError` for bad input.
     """

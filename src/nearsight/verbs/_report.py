@@ -20,7 +20,7 @@ def report(
 
     >>> import tempfile
     >>> [path.name for path in report("docs/results/dimension/cifar10", out=tempfile.mkdtemp())]
-    ['dimension.md', 'dimension.png', 'dimension.svg']
+    ['report.html', 'dimension.md', 'dimension.png', 'dimension.svg']
 
     `directory` was written by `train`, `compare`, `diagnose`, `dimension`, `heatmap` or `repair`, also of an older
     version. Neither the data set nor a model is needed. Pages and figures go to `out`, by default to the directory

@@ -45,7 +45,10 @@ def declare(parser: OneLineParser) -> None:
         help="train from scratch instead of continuing from the run's weights",
     )
     parser.add_argument(
-        "--column", default=None, metavar="NAME", help="a column of the set whose values are balanced"
+        "--column",
+        default=None,
+        metavar="NAME",
+        help="a column of the set, such as a camera: groups of its values are balanced (method groups)",
     )
     parser.add_argument(
         "--diagnosis",

@@ -11,6 +11,7 @@ from nearsight.diagnosis import Diagnosis
 from nearsight.diagnosis.reliance.part import RELIANCE
 from nearsight.diagnosis.reliance.verdict import BACKGROUND
 from nearsight.diagnosis.verdicts.part import VERDICTS
+from nearsight.dimension import Dimension
 from nearsight.repair import Repair
 from nearsight.settings import Recipe
 from nearsight.settings.choices import DEFAULT_SPLIT
@@ -144,6 +145,23 @@ def after_heatmaps(command: str, tile: int) -> tuple[Step, ...]:
     why = "does it look there in every image, and does that matter?"
     given = f" --tile {tile}" if "--tile" in options else ""
     return (Step(f"nearsight diagnose {shlex.quote(typed[2])}{given}", why),)
+
+
+def after_dimension(dimension: Dimension) -> tuple[Step, ...]:
+    """Return what can be done after the dimensions that a command measured; nothing more with a comparison.
+
+    >>> from dataclasses import replace
+    >>> found = Dimension.load("docs/results/dimension/cifar10")
+    >>> after_dimension(replace(found, command="nearsight dimension cifar10", comparison=None))[0].command
+    'nearsight compare cifar10 --tiles 4,8,12,16,24,full'
+    """
+    typed = shlex.split(dimension.command)
+    # Options before DATA hide which word it is.
+    if dimension.comparison is not None or typed[1:2] != ["dimension"] or typed[2].startswith("-"):
+        return ()
+    tiles = ",".join(row.label for row in dimension.tiles)
+    why = "does accuracy follow the predicted order?"
+    return (Step(f"nearsight compare {shlex.quote(typed[2])} --tiles {tiles}", why),)
 
 
 def after_comparison(comparison: Comparison) -> tuple[Step, ...]:
