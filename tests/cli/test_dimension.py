@@ -58,7 +58,7 @@ def test_one_object_is_printed_and_kept(printed: Printed, tmp_path: Path) -> Non
     assert result == json.loads(unsealed_json((out / "dimension.json").read_bytes(), "file"))
     assert [row["tile"] for row in result["tiles"]] == [4, None]
     assert result["sampling"] | {"seed": 3, "points": 100, "neighbours": 10} == result["sampling"]
-    assert {path.suffix for path in out.iterdir()} == {".json", ".md", ".png", ".svg"}
+    assert {path.suffix for path in out.iterdir()} == {".html", ".json", ".md", ".png", ".svg"}
 
 
 @pytest.mark.usefixtures("undrawn")
