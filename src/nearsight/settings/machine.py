@@ -69,7 +69,11 @@ class Machine:
         launch, count = this_launch(), torch.cuda.device_count()
         # All processes of a node refuse alike, so that the first of all can say why.
         if (needed := max(launch.on_node, launch.local_rank + 1)) > count:
-            shown = "; ask srun for GPUs by node, so that each process sees all of them" if launch.by == "srun" else ""
+            shown = (
+                "; ask srun for GPUs by node, so that each process sees all of them"
+                if launch.by == "srun"
+                else ""
+            )
             raise InputError(
                 f"{needed} processes on a node need as many GPUs, and this one sees {count}; start as many as there "
                 f"are, or give `device='cpu'`{shown}"
