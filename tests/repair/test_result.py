@@ -18,9 +18,9 @@ def test_the_conclusion_says_what_was_won_of_what_and_at_what_cost() -> None:
     found = make_repair()
     won, *_ = replace(found, shortcuts=found.shortcuts[:1]).sentences()
     assert won == (
-        "of bird without it (a green tint of bird) 75 % (65 to 85) are right, 19 % (9 to 29) before: "
-        "+56.2 points (48.2 to 64.2) of the 77.1 by which bird with it was ahead; "
-        "of all test images 72 % (62 to 82) are right, 70 % (60 to 80) before, which proves no change: "
+        "Of images of bird without it (a green tint of bird), 75 % (65 to 85) are right, and 19 % (9 to 29) were "
+        "before: +56.2 points (48.2 to 64.2) of the 77.1 by which bird with it was ahead. "
+        "Of all test images, 72 % (62 to 82) are right, and 70 % (60 to 80) were before, which proves no change: "
         "+2.0 points (−6.0 to 10.0)"
     )
 
@@ -36,20 +36,22 @@ def one_shortcut(without: Estimate, overall: Estimate | None = None) -> Repair:
 def test_what_is_sure_comes_before_what_too_few_images_cannot_say() -> None:
     unsure, loss = Estimate(0.18, -0.09, 0.42, 11), Estimate(-0.15, -0.22, -0.08, 100)
     conclusion, *further = one_shortcut(unsure, loss).sentences()
-    ahead, moved, overall, won = conclusion.split("; ")
+    ahead, moved, overall, won = conclusion.split(". ")
     assert ahead.startswith(
-        "unedited images of bird with a green tint of bird are right more often than those"
+        "Unedited images of bird with a green tint of bird are right more often than those"
     )
-    assert moved.startswith("added to 200 images of other classes, by the edit that the repair used")
-    assert overall.startswith("of all test images")
+    assert moved.startswith(
+        "When the repair's own edit adds a green tint of bird to 200 images of other classes, "
+    )
+    assert overall.startswith("Of all test images")
     assert "proves no change" not in ahead + moved + overall
     assert won.endswith("which proves no change: +18.0 points (−9.0 to 42.0)")
     assert not {ahead, moved} & set(further)
     few = one_shortcut(unsure)
     few = replace(few, groups=tuple(replace(row, images=LEAST - 1) for row in few.groups))
-    moved, won, overall = few.sentences()[0].split("; ")
-    assert moved.startswith("added to")
-    assert won.startswith("only 9 test images of bird are without it")
+    moved, won, overall = few.sentences()[0].split(". ")
+    assert moved.startswith("When the repair's own edit")
+    assert won.startswith("Only 9 test images of bird are without it")
     assert "proves no change" in overall
 
 
@@ -58,18 +60,18 @@ def test_a_shortcut_that_is_not_proven_to_do_less_does_not_lead() -> None:
     same = tuple(replace(row, change=Estimate(-0.02, -0.05, 0.01, 200)) for row in found.moved)
     groups = tuple(replace(row, after=row.before) for row in found.groups)
     found = replace(found, moved=same, groups=groups)
-    assert found.sentences()[0].startswith("of bird without it")
+    assert found.sentences()[0].startswith("Of images of bird without it")
     assert any(line.startswith("unedited images") for line in found.sentences()[1:])
-    assert any(line.startswith("added to 200 images") for line in found.sentences()[1:])
+    assert any(line.startswith("when the repair's own edit adds") for line in found.sentences()[1:])
 
 
 def test_of_several_shortcuts_those_that_move_fewer_images_are_counted_if_no_gain_is_proven() -> None:
     found = make_repair()
     unsure = tuple(replace(row, change=Estimate(0.02, -0.01, 0.05, 32)) for row in found.groups)
-    first, second, _ = replace(found, groups=unsure).sentences()[0].split("; ")
+    first, second, _ = replace(found, groups=unsure).sentences()[0].split(". ")
     assert first == (
-        "added to images of other classes, by the edit that the repair used, 1 of 2 shortcuts moves fewer of them "
-        "than before"
+        "When the repair's own edits add them to images of other classes, 1 of 2 shortcuts moves fewer of these than "
+        "before"
     )
     assert second.endswith("for 0 of 2 shortcuts")
     assert replace(found, groups=unsure, moved=()).sentences()[0].startswith(second)
@@ -79,9 +81,9 @@ def test_of_several_shortcuts_the_conclusion_counts_those_that_were_won_back() -
     conclusion, worst, first, second, *_ = make_repair().sentences()
     assert worst.endswith("; it is still the worst")
     assert conclusion.startswith(
-        "more images without the shortcut are right than before for 1 of 2 shortcuts; of all test images"
+        "More images without the shortcut are right than before for 1 of 2 shortcuts. Of all test images, "
     )
-    assert first.startswith("of bird without it (a green tint of bird) 75 % (65 to 85) are right")
+    assert first.startswith("of images of bird without it (a green tint of bird), 75 % (65 to 85) are right")
     assert second == "no test image of fish is without it (a white border), so what was won back is unknown"
 
 
@@ -129,7 +131,8 @@ def ahead_now(having: Estimate, without: Estimate) -> str:
     after = {True: having, False: without}
     groups = tuple(replace(row, after=after[row.having], images=100) for row in found.groups[:2])
     told = replace(found, shortcuts=found.shortcuts[:1], groups=groups).sentences()
-    [said] = [part for line in told for part in line.split("; ") if part.startswith("unedited images")]
+    parts = [part for line in told for part in line.split(". ")]
+    [said] = [part for part in parts if part.lower().startswith("unedited images")]
     return said.partition(" are right ")[2].partition(", and before the repair")[0]
 
 
@@ -164,7 +167,7 @@ def test_only_what_was_found_before_is_gone() -> None:
     assert not any(gone in line or "found after and not before" in line for line in again.sentences())
     never = replace(found, before=())
     assert not any(gone in line or still in line for line in never.sentences())
-    assert any("found after and not before: cup: blurred" in line for line in never.sentences())
+    assert any("found after and not before: cup (blurred" in line for line in never.sentences())
     unasked = replace(found, before=None, after=None)
     assert not any("found" in line for line in unasked.sentences())
 
@@ -183,7 +186,7 @@ def test_the_conclusion_begins_with_a_shortcut_that_is_still_there() -> None:
     assert found.before is not None
     conclusion, *_ = replace(found, after=(*found.before, *(found.after or ()))).sentences()
     assert conclusion.startswith(
-        "still a shortcut on the test images: bird: a green tint; more images without the shortcut"
+        "Still a shortcut on the test images: bird (a green tint). More images without the shortcut"
     )
     assert found.sentences()[0] in conclusion
 
@@ -194,10 +197,10 @@ def test_two_verdicts_of_one_class_and_kind_are_not_mixed_up() -> None:
     first = replace(found.before[0], shortcut=0)
     second = replace(first, words="a blue tint", shortcut=1)
     said = replace(found, before=(first, second), after=(second,)).sentences()
-    assert "on the test images nothing is found any more of bird: a green tint, a shortcut before" in said
-    assert "still found on the test images: bird: a blue tint, a shortcut" in said
+    assert "on the test images nothing is found any more of bird (a green tint), a shortcut before" in said
+    assert "still found on the test images: bird (a blue tint), a shortcut" in said
     only_after = replace(found, before=(first,), after=(second,)).sentences()
-    assert "found after and not before: bird: a blue tint, a shortcut" in only_after
+    assert "found after and not before: bird (a blue tint), a shortcut" in only_after
 
 
 def test_nothing_is_concluded_of_a_few_images() -> None:

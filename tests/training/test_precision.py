@@ -112,7 +112,13 @@ def test_a_long_check_says_how_long_before_it_begins(monkeypatch: pytest.MonkeyP
     same = {"logits": torch.ones(2), "gradients": torch.ones(2)}
     for seconds, said in (
         (0.05, []),
-        (1.0, ["checking bfloat16 on 16 tiles: up to 0:48 where the processor emulates it"]),
+        (
+            1.0,
+            [
+                "checking on 16 tiles whether bfloat16 is correct and fast here: up to 0:48 if the processor "
+                "emulates it"
+            ],
+        ),
     ):
         monkeypatch.setattr(precision, "_probe", lambda *_, seconds=seconds: (same, seconds))
         choose_precision("auto", nn.Identity(), IMAGES, progress=listener)

@@ -192,7 +192,7 @@ class Repair(Shown):
         each = [self._won_back(number) for number in range(len(self.shortcuts))]
         concluded = self._concluded(each)
         return (
-            "; ".join(concluded),
+            ". ".join(one[0].upper() + one[1:] for one in concluded),
             *((*self._worst(), *each) if len(each) > 1 else ()),
             *self.left,
             *(told for told, _ in (*self._put_on(), *self._ahead()) if told not in concluded),
@@ -212,10 +212,12 @@ class Repair(Shown):
                 f"{counted(len(each), 'shortcut')}"
             )
         before, after = whole_per_cent(self.overall.before), whole_per_cent(self.overall.after)
-        of_all = f"of all test images {after} are right, {before} before{_proven(self.overall.change)}"
+        of_all = (
+            f"of all test images, {after} are right, and {before} were before{_proven(self.overall.change)}"
+        )
         both = [(won, any(signs)), (of_all, _sign(self.overall.change) != 0)]
         still = [one for one in self.after or () if one.repaired and one.verdict == SHORTCUT]
-        names = ", ".join(f"{self.classes[one.class_number]}: {one.words}" for one in still)
+        names = ", ".join(f"{self.classes[one.class_number]} ({one.words})" for one in still)
         return [
             *([f"still a shortcut on the test images: {names}"] if still else []),
             *(() if any(signs) else self._weaker()),
@@ -229,8 +231,8 @@ class Repair(Shown):
             return [*(told for told, less in self._ahead() if less), *moving]
         several = counted(len(self.shortcuts), "shortcut")
         said = (
-            f"added to images of other classes, by the edit that the repair used, {len(moving)} of {several} "
-            f"{agreeing(len(moving), 'moves', 'move')} fewer of them than before"
+            f"when the repair's own edits add them to images of other classes, {len(moving)} of {several} "
+            f"{agreeing(len(moving), 'moves', 'move')} fewer of these than before"
         )
         return [said] if moving else []
 
@@ -260,8 +262,8 @@ class Repair(Shown):
                 "won back"
             )
         told = (
-            f"of {without.name}{f' ({one.words})' if one.number else ''} {whole_per_cent(without.after)} are right, "
-            f"{whole_per_cent(without.before)} before{_proven(without.change)}"
+            f"of images of {without.name}{f' ({one.words})' if one.number else ''}, {whole_per_cent(without.after)} "
+            f"are right, and {whole_per_cent(without.before)} were before{_proven(without.change)}"
         )
         if _sign(without.change) <= 0 or having is None or having.before.value is None:
             return told
@@ -278,8 +280,8 @@ class Repair(Shown):
                 one = self.shortcuts[row.shortcut]
                 after, before = whole_per_cent(row.after), whole_per_cent(row.before)
                 yield (
-                    f"added to {counted(row.images, 'image')} of other classes, by the edit that the repair used, "
-                    f"{one.words} makes {after} of them {self.classes[one.class_number]}, {before} before",
+                    f"when the repair's own edit adds {one.words} to {counted(row.images, 'image')} of other "
+                    f"classes, {after} are taken for {self.classes[one.class_number]}, and {before} were before",
                     row.images >= LEAST and _sign(row.change) < 0,
                 )
 
@@ -315,14 +317,14 @@ class Repair(Shown):
             still = after.get(_which(row))
             name = self.classes[row.class_number]
             if still is None:
-                yield f"on the test images nothing is found any more of {name}: {row.words}, a {row.verdict} before"
+                yield f"on the test images nothing is found any more of {name} ({row.words}), a {row.verdict} before"
             else:
-                yield f"still found on the test images: {name}: {still.words}, a {still.verdict}"
+                yield f"still found on the test images: {name} ({still.words}), a {still.verdict}"
         before = {_which(row) for row in self.before}
         for row in self.after:
             if _which(row) not in before:
                 yield (
-                    f"found after and not before: {self.classes[row.class_number]}: {row.words}, a {row.verdict}"
+                    f"found after and not before: {self.classes[row.class_number]} ({row.words}), a {row.verdict}"
                 )
 
     def _elsewhere(self) -> str:

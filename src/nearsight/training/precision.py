@@ -72,7 +72,8 @@ def choose_precision(
     longest = PASSES * EMULATED * slow
     if longest > SAID_SECONDS:
         progress.say(
-            f"checking bfloat16 on {len(images)} tiles: up to {duration(longest)} where the processor emulates it"
+            f"checking on {len(images)} tiles whether bfloat16 is correct and fast here: up to "
+            f"{duration(longest)} if the processor emulates it"
         )
     try:
         result, quick = _probe(network, images, torch.bfloat16)
