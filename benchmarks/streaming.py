@@ -36,6 +36,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, help="decoding processes (default: the package's own)")
     parser.add_argument("--sample", type=int, default=2000, help="images a repeat of the decoding figures")
     parser.add_argument("--repeats", type=int, default=5, help="repeats of the decoding figures")
+    parser.add_argument("--decoding-alone", action="store_true", help="leave out loading and training")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -72,11 +73,12 @@ def measure(directory: Path, arguments: argparse.Namespace) -> dict[str, Any]:
         "set": {"images": made.images, "bytes": made.bytes(), "bytes_per_image": made.bytes() / made.images},
         "sets": [],
     }
-    for path in (made.tenth, made.whole):
+    for path in () if arguments.decoding_alone else (made.tenth, made.whole):
         figures = {name: _measured(path.name, name, load_set, path) for name in ("loading", "loading_again")}
         figures["training"] = _measured(path.name, "training", train_pass, path, directory / "run", settings)
         result["sets"].append(figures)
-    result["growth"] = _growth(made, result["sets"])
+    if result["sets"]:
+        result["growth"] = _growth(made, result["sets"])
     result["decoding"] = _measured(
         made.whole.name, "decoding", decode_both, made.whole, settings, arguments.repeats
     )
@@ -191,6 +193,12 @@ def decode_both(path: Path, settings: dict[str, Any], repeats: int) -> dict[str,
         "loader_share_of_pillow_rate": _spread(
             [bare.clock / ours.clock for ours, bare in zip(*spent.values(), strict=True)]
         ),
+        "loader_share_of_pillow_cpu_rate": _spread(
+            [
+                (bare.main + bare.workers) / (ours.main + ours.workers)
+                for ours, bare in zip(*spent.values(), strict=True)
+            ]
+        ),
     }
 
 
@@ -217,8 +225,26 @@ def _spread(values: list[float]) -> dict[str, float]:
 
 
 def table(result: dict[str, Any]) -> str:
-    """Return the results as a Markdown table, a column for the tenth of the set and one for the whole."""
-    tenth, whole = result["sets"]
+    """Return the results in Markdown, with a column for the tenth of the set and one for the whole."""
+    lines = _table_of_sets(*result["sets"]) if result["sets"] else []
+    decoding = result["decoding"]
+    lines += [
+        "",
+        f"{decoding['images']} images decoded, {decoding['repeats']} times, median (lowest to highest):",
+    ]
+    for name, text in (("loader", "package's loader"), ("pillow", "Pillow alone")):
+        figures = decoding[name]
+        lines.append(
+            f"- {text}: {_range(figures['images_per_second'], '.0f')} images/s, "
+            f"{_range(figures['cpu_ms_per_image'], '.2f')} CPU ms an image"
+        )
+    for measure, text in (("rate", "rate"), ("cpu_rate", "rate in CPU time")):
+        share = decoding[f"loader_share_of_pillow_{measure}"]
+        lines.append(f"- {text} of the loader over Pillow's: {_range(share, '.2f')}")
+    return "\n".join(lines)
+
+
+def _table_of_sets(tenth: dict[str, Any], whole: dict[str, Any]) -> list[str]:
     rows = [("", f"{tenth['training']['images']:,} images", f"{whole['training']['images']:,} images")]
 
     def add(name: str, value: Any) -> None:
@@ -239,21 +265,7 @@ def table(result: dict[str, Any]) -> str:
     lines.insert(
         1, _line(("-" * widths[0], "-" * (widths[1] - 1) + ":", "-" * (widths[2] - 1) + ":"), widths)
     )
-    decoding = result["decoding"]
-    lines += [
-        "",
-        f"{decoding['images']} images decoded, {decoding['repeats']} times, median (lowest to highest):",
-    ]
-    for name, text in (("loader", "package's loader"), ("pillow", "Pillow alone")):
-        figures = decoding[name]
-        lines.append(
-            f"- {text}: {_range(figures['images_per_second'], '.0f')} images/s, "
-            f"{_range(figures['cpu_ms_per_image'], '.2f')} CPU ms an image"
-        )
-    lines.append(
-        f"- rate of the loader over Pillow's: {_range(decoding['loader_share_of_pillow_rate'], '.2f')}"
-    )
-    return "\n".join(lines)
+    return lines
 
 
 def _line(cells: tuple[str, str, str], widths: list[int]) -> str:

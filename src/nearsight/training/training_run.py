@@ -131,6 +131,9 @@ def _train(
     progress: Progress,
 ) -> Run:
     device = machine.torch_device()
+    if device.index is not None:
+        # What names no GPU means this process's own, as soon as anything is computed.
+        torch.cuda.set_device(device)
     _check_processes(recipe, machine, device, processes.launch.nodes)
     if begin is not None and network is not None:
         raise InputError("`network` and begin are both networks to train; give one of them")
