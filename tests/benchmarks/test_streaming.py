@@ -51,6 +51,9 @@ def test_streaming_measures_a_few_images_and_leaves_only_its_results(
     assert result["decoding"]["images"] == 16
     assert "100 images" in said
     assert "training: held, all processes" in said
+    alone = streaming.table(result | {"sets": []})
+    assert alone.startswith("\n16 images decoded, 1 times")
+    assert said.rstrip().count(alone) == 1
     left = [
         file.name
         for place in (tmp_path, temporary)
