@@ -183,6 +183,12 @@ class Repair(Shown):
         """
         return next((row for row in self.groups if (row.shortcut, row.having) == (number, having)), None)
 
+    @property
+    def conclusion(self) -> tuple[str, ...]:
+        """What is said first, the surest before the rest, each a sentence without its full stop."""
+        each = [self._won_back(number) for number in range(len(self.shortcuts))]
+        return tuple(one[0].upper() + one[1:] for one in self._concluded(each))
+
     def sentences(self) -> tuple[str, ...]:
         """Say what the repair did, the conclusion first.
 
@@ -192,7 +198,7 @@ class Repair(Shown):
         each = [self._won_back(number) for number in range(len(self.shortcuts))]
         concluded = self._concluded(each)
         return (
-            ". ".join(one[0].upper() + one[1:] for one in concluded),
+            ". ".join(self.conclusion),
             *((*self._worst(), *each) if len(each) > 1 else ()),
             *self.left,
             *(told for told, _ in (*self._put_on(), *self._ahead()) if told not in concluded),

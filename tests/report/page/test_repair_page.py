@@ -48,8 +48,9 @@ def test_sections_stand_in_order_and_each_has_its_link(parse: Callable) -> None:
 def test_the_conclusion_comes_first_and_every_figure_is_there(parse: Callable) -> None:
     found = make_repair()
     text = parse(repair_html(found)).text.replace("\xa0", " ").replace("−", "-")
-    conclusion = found.sentences()[0].replace("\xa0", " ").replace("−", "-")
-    assert text.index(conclusion[1:]) < text.index("What was removed")
+    said = [sentence.replace("\xa0", " ").replace("−", "-") for sentence in found.conclusion]
+    assert all(text.index(f"{sentence}.") < text.index("What was removed") for sentence in said)
+    assert found.sentences()[0] == ". ".join(found.conclusion)
     for row in (found.overall, *found.groups, *found.moved, *found.by_class):
         for one in (row.before, row.after, row.change):
             low, high = one.low or 0.0, one.high or 0.0

@@ -24,7 +24,7 @@ _CHOSEN_BY = f"{DIAGNOSED}/report.html"
 ROOM = 1.05
 _SECTIONS = (
     ("summary", "Conclusion"),
-    ("shortcuts", "Taken away"),
+    ("shortcuts", "Removed"),
     ("accuracy", "Accuracy"),
     ("moved", "Put on others"),
     ("verdicts", "Verdicts"),
@@ -56,13 +56,12 @@ def write_repair_page(repair: Repair, path: Path, place: Path | None = None) -> 
 
 def repair_html(repair: Repair, directory: Path | None = None) -> str:
     """Return the page of a repair as HTML text, for a directory that may contain the diagnosis that chose."""
-    conclusion, *further = repair.sentences()
+    _, *further = repair.sentences()
     costs = [("of the run before", repair.cost_before), ("of the repair", repair.cost)]
     return render(
         "repair.html.j2",
         repair=repair,
         sections=_SECTIONS,
-        conclusion=conclusion,
         further=further,
         drawn=figure_uri(repair_figure(repair)),
         diagnosed=_CHOSEN_BY if directory is not None and (directory / _CHOSEN_BY).is_file() else None,
