@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import nearsight
+from nearsight import together
 from nearsight.errors import InputError
 from nearsight.launch import Launch
 from nearsight.settings import Machine
@@ -173,6 +174,19 @@ def test_two_processes_make_the_files_that_one_makes(tmp_path: Path) -> None:
         for was, now in zip(before.accuracies, after.accuracies, strict=True):
             assert was.seeds == now.seeds
     assert (tmp_path / "compared" / "report.html").is_file()
+
+
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch has no processes")
+def test_a_port_that_is_taken_is_said_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> None:
+        raise torch.distributed.DistNetworkError("The server socket has failed to listen.\nTwo lines more")
+
+    monkeypatch.setattr(together, "connect", fail)
+    for name, value in {"SLURM_NODEID": "0", "MASTER_ADDR": "10.0.0.1", "MASTER_PORT": "19242"}.items():
+        monkeypatch.setenv(name, value)
+    said = r"^the 2 processes cannot be connected at 10\.0\.0\.1:19242: The server socket has failed to listen; if "
+    with pytest.raises(InputError, match=said):
+        together._connect(Launch(processes=2, by="srun"))
 
 
 @pytest.mark.skipif(not torch.distributed.is_available() or not hasattr(os, "fork"), reason="needs both")
