@@ -44,8 +44,6 @@ from nearsight.tiles import TileGrid
 # for, up to so many classes.
 WRONG, CANDIDATES, NEW = 0.15, 1.3, 0.5
 OF_IMAGE, OF_CLASS, MOST_CLASSES = 1.5, 1700.0, 20
-# Groups of a class that inner layers see apart, and images that these are asked about for each.
-SEEN_APART, MOST_SEEN = 0.25, 1100
 # Images that are measured beforehand, and rows of one that is too large to be held.
 TIMED, TIMED_ROWS = 3, 512
 # Strides by which a long diagnosis could be shortened, as shares of the tile. Beyond the tile there would be gaps.
@@ -116,9 +114,6 @@ def expected_diagnosis(
         judged = min(JUDGED, count - count // classes) + 2 * min(JUDGED, count // classes) + given
         choosing = count // 2 if chosen is None else len(chosen)
         seconds += _seconds_of_finding(images, looked_at, choosing, classes, one) + tried * judged * one
-        # Inner layers are asked about all images, and about edited ones where they see a group apart.
-        side_by_side = timed.whole if decision.whole else timed.on_tiles(timed.tile, timed.tile)
-        seconds += (looked_at + SEEN_APART * classes * MOST_SEEN) * side_by_side
         # Of a class's images that choose, some have what is added and some do not.
         if choosing // classes >= 2 * OF_CANDIDATES.fewest:
             seconds += tried * _seconds_of_strength(images)

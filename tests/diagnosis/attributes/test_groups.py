@@ -13,13 +13,12 @@ from torch import Tensor
 from nearsight.data import ImageSet, MemoryImages
 from nearsight.diagnosis.attributes import groups
 from nearsight.diagnosis.attributes.edits import APART_RIGHT, Way
-from nearsight.diagnosis.attributes.groups import OF_LOOKS, Terms, find_groups
+from nearsight.diagnosis.attributes.groups import find_groups
 from nearsight.diagnosis.attributes.kinds import NAMES
 from nearsight.diagnosis.attributes.likeness import Likeness
 from nearsight.diagnosis.attributes.looks import Looks
 from nearsight.diagnosis.attributes.measuring import measure_all, measure_one
 from nearsight.diagnosis.attributes.more_edits import OTHERS
-from nearsight.diagnosis.attributes.telling_parts import PartsPasted
 from nearsight.diagnosis.candidates import Candidate, Examined
 from nearsight.diagnosis.decision import Decision
 from nearsight.evidence import TiledModel
@@ -50,20 +49,14 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(groups, "LOOKED_AT", 2)
 
 
-def found_in(
-    pictures: list[Tensor],
-    *,
-    measured: bool = True,
-    reads: type[ReadsFringes] = ReadsFringes,
-    terms: Terms = OF_LOOKS,
-) -> list[Candidate]:
+def found_in(pictures: list[Tensor], *, measured: bool = True) -> list[Candidate]:
     labels = np.repeat(np.arange(CLASSES), EACH)
     held = MemoryImages(torch.stack(pictures), ("",) * len(pictures))
     images = ImageSet("toy", "test", tuple("ab"), labels, held)
     bound = TiledModel(lambda tiles: tiles.mean((2, 3)), tile=1, classes=images.classes)
-    examined = Examined(images, reads(bound, "mean-logit"), labels, np.arange(len(labels)) % 2 == 0)
+    examined = Examined(images, ReadsFringes(bound, "mean-logit"), labels, np.arange(len(labels)) % 2 == 0)
     values = measure_all(pictures) if measured else np.zeros((len(pictures), len(NAMES)), dtype=np.float32)
-    return list(find_groups(Looks(examined, values), terms))
+    return list(find_groups(Looks(examined, values)))
 
 
 def changed(pictures: list[Tensor], way: Way, strength: float, count: int = EACH // 2) -> NDArray[np.bool_]:
@@ -117,74 +110,3 @@ def test_classes_of_few_images_are_passed_over(
     pictures = photographs(CLASSES * EACH, side=SIDE)
     changed(pictures, APART_RIGHT, 3)
     assert not found_in(pictures, measured=False)
-
-
-def test_what_objects_have_too_must_be_set_off_more(
-    photographs: Photographs, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pictures = photographs(CLASSES * EACH, side=SIDE)
-    changed(pictures, APART_RIGHT, 2)
-    strict = Terms(of_objects=1.01)
-    (found,) = found_in(pictures, terms=strict)
-    monkeypatch.setattr(groups, "OF_OBJECTS", frozenset({found.attribute}))
-    assert not found_in(pictures, terms=strict)
-
-
-def test_a_group_without_an_edit_that_arrives_has_none_and_must_be_set_off_as_far_as_any(
-    photographs: Photographs, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pictures = photographs(CLASSES * EACH, side=SIDE)
-    changed(pictures, APART_RIGHT, 2)
-    unreached = Terms(steps=((0.1, 1.01),), of_parts=(0.1, 1.01))
-    (found,) = found_in(pictures, terms=unreached)
-    assert (found.put_on, found.take_off) == (None, None)
-    monkeypatch.setattr(groups, "SET_OFF", 1.01)
-    assert not found_in(pictures, terms=unreached)
-
-
-def test_what_is_seen_by_layers_is_not_removed(photographs: Photographs) -> None:
-    pictures = photographs(CLASSES * EACH, side=SIDE)
-    changed(pictures, APART_RIGHT, 2)
-    (found,) = found_in(pictures, terms=Terms(removed=False))
-    assert found.put_on is not None
-    assert found.take_off is None
-
-
-@pytest.mark.parametrize(("far", "able"), [(0.1, True), (1.01, False)])
-def test_how_many_must_arrive_depends_on_how_far_the_group_is_set_off(
-    photographs: Photographs, *, far: float, able: bool
-) -> None:
-    pictures = photographs(CLASSES * EACH, side=SIDE)
-    changed(pictures, APART_RIGHT, 2)
-    terms = Terms(steps=((far, 0.1), (0.1, 1.01)), of_parts=(1.01, 1.01))
-    (found,) = found_in(pictures, terms=terms)
-    assert (found.put_on is not None) == able
-
-
-class ReadsLight(ReadsFringes):
-    """Takes an image for the second class where some of it is white."""
-
-    def predictions(self, images: Iterable[Tensor]) -> NDArray[np.int64]:
-        return np.array([int((image.amin(0) > 250).sum() > 8) for image in images])
-
-
-def test_a_mark_that_no_edit_makes_is_pasted_and_compared_with_the_same_part_of_others(
-    photographs: Photographs, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(groups, "OTHERS", ())
-    pictures = [(one * 0.8).to(torch.uint8) for one in photographs(CLASSES * EACH, side=SIDE)]
-    random = np.random.default_rng(3)
-    marked = EACH + random.permutation(EACH)[: EACH // 2]
-    for place in marked:
-        top, left = random.integers(1, SIDE - 5, 2)
-        pictures[place][:, top : top + 4, left : left + 4] = 255
-    (found,) = found_in(pictures, reads=ReadsLight, terms=Terms(of_parts=(0.5, 0.2)))
-    assert isinstance(found.put_on, PartsPasted)
-    assert isinstance(found.beside, PartsPasted)
-    plain = pictures[:EACH]
-    given, compared = (
-        np.mean([int((edit(one).amin(0) > 250).sum() > 8) for one in plain])
-        for edit in (found.put_on, found.beside)
-    )
-    assert given > 0.5
-    assert compared == 0

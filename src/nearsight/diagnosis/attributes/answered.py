@@ -4,22 +4,22 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from nearsight.diagnosis.attributes import edits
 from nearsight.diagnosis.attributes.edits import Way
 from nearsight.diagnosis.attributes.explaining import Recogniser
 from nearsight.diagnosis.attributes.likeness import LIKENESSES, Likeness
-from nearsight.diagnosis.attributes.looks import Seen
 from nearsight.diagnosis.attributes.more_edits import OTHERS
 from nearsight.diagnosis.attributes.pictured import pictured
 from nearsight.diagnosis.attributes.rules import Rule, rule_set_off
 from nearsight.diagnosis.attributes.scaling import Scale
 from nearsight.diagnosis.attributes.surroundings import BACKGROUNDS, LIGHTS
-from nearsight.diagnosis.candidates import MANY_CAUSES, Candidate, EditOf, Examined
+from nearsight.diagnosis.candidates import MANY_CAUSES, Candidate, Edit, EditOf, Examined
 from nearsight.diagnosis.decoded import DecodedImages
 from nearsight.statistics import area_under_curve, jaccard
 
@@ -91,6 +91,42 @@ MORE = (
     *LIGHTS,
     *WEAK,
 )
+
+
+class Seen(Protocol):
+    """What is seen of the examined images: `looks.Looks` of whole images, `backdrops.Backdrops` of backgrounds."""
+
+    @property
+    def examined(self) -> Examined:
+        """The images and the classifier."""
+
+    @property
+    def values(self) -> Values:
+        """The named attributes of the images, float32 (n, attributes)."""
+
+    @property
+    def grown(self) -> NDArray[np.int64]:
+        """The places of the images that choose from which rules grow, int64 (g,)."""
+
+    @property
+    def of_grown(self) -> Values:
+        """What they look like, float32 (g, numbers)."""
+
+    @property
+    def of_all(self) -> Values:
+        """What all examined images look like, float32 (n, numbers); NaN where that is not known."""
+
+    def classes(self, fewest: int) -> list[int]:
+        """Return the numbers of the classes of which so many images choose."""
+
+    def look(self, image: Tensor, place: int) -> Values:
+        """Return what an image looks like, float32 (numbers,); of an edited one, with the place of the original."""
+
+    def edit(self, way: Way, strength: float) -> EditOf:
+        """Return how a way changes what is seen of an image, which has a place."""
+
+    def whole(self, way: Way, strength: float) -> Edit | None:
+        """Return the same for an image without a place; None if what is seen of it is not known without."""
 
 
 def find_answered(looks: Seen, asked: Sequence[Likeness] | None = None) -> Iterator[Candidate]:

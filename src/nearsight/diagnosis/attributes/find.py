@@ -13,9 +13,8 @@ from nearsight.diagnosis.attributes.curves import TONAL, CurvesOfClass
 from nearsight.diagnosis.attributes.drawn import as_drawn
 from nearsight.diagnosis.attributes.edits import WAYS, Way, waves
 from nearsight.diagnosis.attributes.fitting import MOST_ARRIVE, Aim, fitted
-from nearsight.diagnosis.attributes.groups import OF_LAYERS, find_groups
+from nearsight.diagnosis.attributes.groups import find_groups
 from nearsight.diagnosis.attributes.hues import words_with
-from nearsight.diagnosis.attributes.inner import InnerLayers, InnerLooks
 from nearsight.diagnosis.attributes.kinds import ATTRIBUTES, NAMES, Attribute
 from nearsight.diagnosis.attributes.likeness import find_likenesses
 from nearsight.diagnosis.attributes.looks import Looks
@@ -73,9 +72,6 @@ def find_whole_image_attributes(examined: Examined) -> Iterator[Candidate]:
     if examined.images.has_regions:
         yield from find_answered(Backdrops(examined, values), OF_BACKGROUNDS)
     yield from find_groups(looks)
-    layers = InnerLayers.of(examined.decision, examined.images.image(0))
-    if layers is not None:
-        yield from find_groups(InnerLooks(examined, values, layers), OF_LAYERS)
 
 
 def _measured(examined: Examined) -> Values:

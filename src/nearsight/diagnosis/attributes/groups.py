@@ -2,25 +2,22 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nearsight.diagnosis.attributes.curves import CurvesOfClass, ToneCurves
+from nearsight.diagnosis.attributes.curves import CurvesOfClass
 from nearsight.diagnosis.attributes.drawn import said_of_places
 from nearsight.diagnosis.attributes.forests import grown_forest
 from nearsight.diagnosis.attributes.hues import words_with
 from nearsight.diagnosis.attributes.kinds import ATTRIBUTES, NAMES
 from nearsight.diagnosis.attributes.likeness import LIKENESSES
-from nearsight.diagnosis.attributes.looks import Seen
-from nearsight.diagnosis.attributes.mixes import ColourMix, colour_mix
+from nearsight.diagnosis.attributes.looks import Looks, looks_of
 from nearsight.diagnosis.attributes.more_edits import OTHERS, waves_of
 from nearsight.diagnosis.attributes.pictured import pictured
 from nearsight.diagnosis.attributes.rules import Rule, rule_apart, rule_of
-from nearsight.diagnosis.attributes.telling_parts import PartsPasted, telling_boxes
 from nearsight.diagnosis.attributes.transfers import place_transfer, spectrum_transfer
 from nearsight.diagnosis.candidates import ANY_CAUSE, Candidate, Edit, Examined
 from nearsight.diagnosis.decoded import DecodedImages
@@ -47,64 +44,13 @@ SET_OFF, CLEAN = 0.9, 10.0
 MOST_OF_CLASS = 0.8
 # Pictures on which edits are tried: for how they look, and for how they are classified.
 LOOKED_AT, ASKED, PICTURES = 4, 32, 64
-# Edits of these change what objects have too.
-OF_OBJECTS = frozenset(
-    {
-        *("cast", "warm edges", "green edges", "warm", "green", "colour variety", "saturation", "look"),
-        *("contrast", "midtones", "darkest", "lightest", "brightness"),
-    }
-)
-# Pictures of a group of which the telling part is pasted into others.
-DONORS = 12
 # Edits that are applied and classified, and how near to the one that moves most the others must come.
 BEST, NEARLY = 8, 0.85
 # If one attribute distinguishes a group this well, the group is named after it when the edit has no name.
 TOLD = 0.8
 
 
-# How far a group is set off, and the share of pictures of other classes that an edit must make like it.
-Step = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Terms:
-    """When a group counts, beside what holds for all.
-
-    The farther a group is set off, the fewer pictures of other classes the edit must bring beyond its threshold:
-    `steps` say how many, from the farthest on, and none is set off less. `of_parts` is the only step if the edit
-    pastes parts of pictures, with which objects come. `of_objects` is how far it must be set off if the edit changes
-    what objects have too, as their colours. `removed` says that losing accuracy without it proves something: images
-    of which the network is sure lose more by any change. `doing` says what is done meanwhile.
-    """
-
-    steps: tuple[Step, ...] = ((SET_OFF, 0.0),)
-    of_parts: Step = (SET_OFF, 0.6)
-    of_objects: float = SET_OFF
-    removed: bool = True
-    doing: str = "looking for groups of images in classes"
-
-    def least(self, set_off: float, *, pasted: bool) -> float | None:
-        """Return the share of pictures that an edit must bring to a group; None if the group is not set off enough.
-
-        >>> terms = Terms(steps=((0.9, 0.2), (0.7, 0.5)))
-        >>> terms.least(0.95, pasted=False), terms.least(0.8, pasted=False), terms.least(0.8, pasted=True)
-        (0.2, 0.5, None)
-        """
-        steps = (self.of_parts,) if pasted else self.steps
-        return next((share for far, share in steps if set_off >= far), None)
-
-
-# What layers of the network see apart in any class may be what it pictures.
-OF_LOOKS = Terms()
-OF_LAYERS = Terms(
-    steps=((0.95, 0.2), (0.8, 0.45), (0.75, 0.9)),
-    of_objects=0.95,
-    removed=False,
-    doing="looking for groups of images that the network sees apart",
-)
-
-
-def find_groups(measured: Seen, terms: Terms = OF_LOOKS) -> Iterator[Candidate]:
+def find_groups(measured: Looks) -> Iterator[Candidate]:
     """Yield groups of a class's images that look unlike the class's others and unlike other classes.
 
     A forest of extremely randomised trees (Geurts, Ernst and Wehenkel, Machine Learning 63, 2006) tells classes
@@ -120,38 +66,33 @@ def find_groups(measured: Seen, terms: Terms = OF_LOOKS) -> Iterator[Candidate]:
     if not 2 <= len(classes) <= MOST_CLASSES:
         return
     examined = measured.examined
-    seen = _Seen(measured, terms)
+    seen = _Seen(measured)
     forest = seen.forest(examined.labels[measured.grown], TREES)
     for done, number in enumerate(classes):
-        examined.progress.count(terms.doing, done, len(classes))
+        examined.progress.count("looking for groups of images in classes", done, len(classes))
         sure = forest.oob_decision_function_[:, list(forest.classes_).index(number)].astype(np.float32)
         group = seen.first(number, sure)
         if group is not None and (found := seen.candidate(number, group)) is not None:
             yield found
-    examined.progress.count(terms.doing, len(classes), len(classes))
+    examined.progress.count("looking for groups of images in classes", len(classes), len(classes))
 
 
 @dataclass(frozen=True, eq=False)
 class _Tried:
-    """An edit that may make pictures like a group, with its name.
-
-    `beside` does the same with something else of the class.
-    """
+    """An edit that may make pictures like a group, with its name."""
 
     attribute: str
     words: str
     edit: Edit
     back: Edit | None
     learned: bool = False
-    beside: Edit | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class _Seen:
     """The looks of all examined images, and the forests that grow from them."""
 
-    measured: Seen
-    terms: Terms
+    measured: Looks
 
     @property
     def examined(self) -> Examined:
@@ -197,8 +138,7 @@ class _Seen:
             forest, sure, rule = self._told(number, mine & rule.has(sure))
         if rule is None or rule.share > MOST_OF_CLASS:
             return None
-        terms = self.terms
-        if rule.pure < terms.steps[-1][0] or rule.times_as_frequent(mine) < CLEAN:
+        if rule.pure < SET_OFF or rule.times_as_frequent(mine) < CLEAN:
             return None
         value = forest.predict_proba(self.measured.of_all)[:, 1].astype(np.float32)
         value[self.grown] = sure
@@ -206,26 +146,19 @@ class _Seen:
         has = rule.has(value)
         told = _Group(self, number, has, rule, forest)
         best = told.best
-        if best is None and rule.pure < SET_OFF:
-            return None
-        attribute, words = told.name if best is None else (best.attribute, best.words)
-        coloured = best is not None and isinstance(best.edit, ToneCurves | ColourMix)
-        if (coloured or attribute in OF_OBJECTS) and rule.pure < terms.of_objects:
-            return None
         candidate = Candidate(
             class_number=number,
-            attribute=attribute,
-            words=words,
+            attribute=best.attribute,
+            words=best.words,
             artefact=True,
             has=has,
             value=value,
             effect=area_under_curve(sure[mine & has[self.grown]], sure[~mine]),
-            put_on=None if best is None else best.edit,
-            take_off=None if best is None or not terms.removed else best.back,
-            beside=None if best is None else best.beside,
+            put_on=best.edit,
+            take_off=best.back,
             causes=ANY_CAUSE,
             # What was learned from the group would explain it under any name.
-            named_by=(lambda: None) if best is not None and best.learned else None,
+            named_by=(lambda: None) if best.learned else None,
         )
         return replace(candidate, pictured=pictured(self.examined, self.values, candidate))
 
@@ -241,62 +174,42 @@ class _Group:
     forest: "ExtraTreesClassifier"
 
     @property
-    def best(self) -> _Tried | None:
-        """The edit that makes other images like the group, and moves most to the class; None if none does."""
+    def best(self) -> _Tried:
+        """The edit that makes other images like the group, and moves most to the class."""
         examined, number = self.seen.examined, self.number
         free = (examined.labels != number) & (examined.predictions != number) & ~self.has
         pictures = examined.pictures(free, ASKED)
         tried = list(self._tried())
         near = self._near([one.edit for one in tried], pictures[:LOOKED_AT])
-        first = sorted(range(len(tried)), key=lambda k: -near[k])[:BEST]
-        first = [k for k in first if self._arrives(tried[k], pictures)]
-        if not first:
-            return None
-        moved = [self._moved(tried[k], pictures) for k in first]
-        able = [k for k, share in zip(first, moved, strict=True) if share >= NEARLY * max(moved)]
+        order = sorted(range(len(tried)), key=lambda k: -near[k])[:BEST]
+        moved = [self._moved(tried[k].edit, pictures) for k in order]
+        able = [k for k, share in zip(order, moved, strict=True) if share >= NEARLY * max(moved)]
         return tried[max(able, key=lambda k: near[k])]
-
-    @cached_property
-    def _curves(self) -> CurvesOfClass:
-        return CurvesOfClass(self.seen.examined, self.number, self.has)
-
-    def _arrives(self, one: _Tried, pictures: Sequence[Tensor]) -> bool:
-        """Return whether an edit makes enough pictures of other classes like the group."""
-        least = self.seen.terms.least(self.rule.pure, pasted=one.beside is not None)
-        if not least:
-            return least is not None
-        sure = self._sure([one.edit(picture) for picture in pictures])
-        return float((sure >= self.rule.threshold).mean()) >= least
 
     def _near(self, edits: Sequence[Edit], pictures: Sequence[Tensor]) -> list[float]:
         """Return how confidently pictures are taken for the group after each edit, the mean over a few."""
         if not edits or not pictures:
             return [0.0] * len(edits)
-        sure = self._sure([edit(one) for edit in edits for one in pictures])
+        edited = (edit(one) for edit in edits for one in pictures)
+        sure = self.forest.predict_proba(np.stack([looks_of(one) for one in edited]))[:, 1]
         return [float(mean) for mean in sure.reshape(len(edits), -1).mean(1)]
 
-    def _moved(self, one: _Tried, pictures: Sequence[Tensor]) -> float:
-        """Return the share of pictures that an edit moves to the class, less what something else moves."""
+    def _moved(self, edit: Edit, pictures: Sequence[Tensor]) -> float:
         if not pictures:
             return 0.0
-        edits = [edit for edit in (one.edit, one.beside) if edit is not None]
-        decision = self.seen.examined.decision
-        shares = [float((decision.predictions_of(pictures, edit) == self.number).mean()) for edit in edits]
-        return max(0.0, shares[0] - sum(shares[1:]))
+        return float((self.seen.examined.decision.predictions_of(pictures, edit) == self.number).mean())
 
     def _tried(self) -> Iterator[_Tried]:
         for likeness in (*LIKENESSES, *OTHERS, *waves_of(self._pictures(self.has))):
             back = likeness.back.edit(likeness.back.strengths[len(likeness.back.strengths) // 2])
             for strength in likeness.strengths:
                 yield _Tried(likeness.attribute, likeness.words, likeness.way.edit(strength), back)
-        curves, (attribute, words) = self._curves, self.name
+        curves = CurvesOfClass(self.seen.examined, self.number, self.has)
+        attribute, words = self._name(curves)
         on, off = curves.edit(on=True), curves.edit(on=False)
         if on is not None:
             yield _Tried(attribute, words, on, off, learned=True)
         change, like = self._pictures(~self.has), self._pictures(self.has)
-        mix = colour_mix(change, like)
-        if mix is not None:
-            yield _Tried(attribute, words, mix, colour_mix(like, change), learned=True)
         spectrum = spectrum_transfer(change, like)
         if spectrum is not None:
             yield _Tried(attribute, words, spectrum, spectrum.back, learned=True)
@@ -305,29 +218,12 @@ class _Group:
             said = said_of_places(places)
             named = said or Said(attribute, words)
             yield _Tried(named.attribute, named.words, places, places.back, learned=said is None)
-        yield from self._parts(attribute, words)
-
-    def _parts(self, attribute: str, words: str) -> Iterator[_Tried]:
-        examined, mine = self.seen.examined, self.seen.examined.labels == self.number
-        donors, others = (examined.pictures(mine & some, DONORS) for some in (self.has, ~self.has))
-        hosts = examined.pictures(~mine & ~self.has, DONORS)
-        if min(map(len, (donors, others, hosts))) < LOOKED_AT:
-            return
-        boxes = telling_boxes(self._sure, donors, hosts)
-        beside = PartsPasted(others, boxes)
-        yield _Tried(attribute, words, PartsPasted(donors, boxes), None, learned=True, beside=beside)
-
-    def _sure(self, pictures: Sequence[Tensor]) -> Values:
-        look = self.seen.measured.look
-        seen = np.stack([look(one, 0) for one in pictures])
-        return np.asarray(self.forest.predict_proba(seen)[:, 1], dtype=np.float32)
 
     def _pictures(self, having: Mask) -> DecodedImages:
         examined = self.seen.examined
         return examined.pictures((examined.labels == self.number) & having, PICTURES)
 
-    @cached_property
-    def name(self) -> tuple[str, str]:
+    def _name(self, curves: CurvesOfClass) -> tuple[str, str]:
         """The attribute that best separates the group from all other images that choose, and what people call it."""
         choosing = self.seen.examined.choosing
         mine = (self.seen.examined.labels == self.number) & self.has & choosing
@@ -340,4 +236,4 @@ class _Group:
         clear, name, much = max(found)
         if clear + 0.5 < TOLD:
             return "look", "a look of their own"
-        return name, words_with(ATTRIBUTES[NAMES.index(name)], self._curves, much=much)
+        return name, words_with(ATTRIBUTES[NAMES.index(name)], curves, much=much)

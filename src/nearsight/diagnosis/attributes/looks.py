@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,43 +22,6 @@ def looks_of(picture: Tensor) -> Values:
     """Return the looks of one picture, uint8 (3, H, W), as float32 (numbers,); what cannot be measured is 0."""
     looks: Values = np.nan_to_num(np.concatenate([measure(picture), profile(picture)]))
     return looks
-
-
-class Seen(Protocol):
-    """What is seen of the examined images: `Looks` of whole images, `backdrops.Backdrops` of backgrounds, and
-    `inner.InnerLooks` by the network's layers."""
-
-    @property
-    def examined(self) -> Examined:
-        """The images and the classifier."""
-
-    @property
-    def values(self) -> Values:
-        """The named attributes of the images, float32 (n, attributes)."""
-
-    @property
-    def grown(self) -> NDArray[np.int64]:
-        """The places of the images that choose from which rules grow, int64 (g,)."""
-
-    @property
-    def of_grown(self) -> Values:
-        """What they look like, float32 (g, numbers)."""
-
-    @property
-    def of_all(self) -> Values:
-        """What all examined images look like, float32 (n, numbers); NaN where that is not known."""
-
-    def classes(self, fewest: int) -> list[int]:
-        """Return the numbers of the classes of which so many images choose."""
-
-    def look(self, image: Tensor, place: int) -> Values:
-        """Return what an image looks like, float32 (numbers,); of an edited one, with the place of the original."""
-
-    def edit(self, way: Way, strength: float) -> EditOf:
-        """Return how a way changes what is seen of an image, which has a place."""
-
-    def whole(self, way: Way, strength: float) -> Edit | None:
-        """Return the same for an image without a place; None if what is seen of it is not known without."""
 
 
 @dataclass(frozen=True, eq=False)
