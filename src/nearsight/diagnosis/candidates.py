@@ -117,7 +117,7 @@ class Examined:
     """What finders of candidates are given: the images, what the classifier decided, and which images choose.
 
     `decided` is int64 (n,), the predictions under `decision`, if they are known; otherwise the images are
-    classified when the predictions are first needed, which no finder does. The prediction of an image that only
+    classified when a finder first needs the predictions. The prediction of an image that only
     chooses is `UNASKED`. `scored` are the scores of the first m images, float32 (m, classes), if they are known.
     `choosing` is bool (n,): rules, thresholds and groups are chosen on these images alone, and are tested on the
     others. Finders keep no images themselves: what they look at again and again is kept within the bound on memory of

@@ -56,9 +56,14 @@ class Looks:
         return looks
 
     def classes(self, fewest: int) -> list[int]:
-        """Return the numbers of the classes of which so many images choose."""
+        """Return the numbers of the classes of which so many images choose.
+
+        A class that is so much rarer than others that none of its images is among those from which rules grow is
+        left out.
+        """
         labels = self.examined.labels[self.examined.choosing & ~np.isnan(self.values).any(1)]
-        return [number for number in np.unique(labels).tolist() if (labels == number).sum() >= fewest]
+        grown = np.unique(self.examined.labels[self.grown]).tolist()
+        return [number for number in grown if (labels == number).sum() >= fewest]
 
     def look(self, image: Tensor, place: int) -> Values:
         """Return the looks of an image, float32 (numbers,), wherever it is in the set."""
