@@ -9,7 +9,7 @@ import pytest
 from nearsight.diagnosis.candidates import ANY_CAUSE, IMAGE, TILE, Candidate
 from nearsight.diagnosis.verdicts.associations import Association
 from nearsight.diagnosis.verdicts.interventions import GIVEN, LEARNED, TRANSPLANTED, WITHOUT, Intervention
-from nearsight.diagnosis.verdicts.rule import PICTURED, RULE, SHORTCUT, SUSPECT
+from nearsight.diagnosis.verdicts.rule import NOTHING, PICTURED, RULE, SHORTCUT, SUSPECT
 from nearsight.diagnosis.with_and_without import WithAndWithout
 from nearsight.statistics import Estimate
 
@@ -114,3 +114,37 @@ def test_every_suspect_lacks_something_and_no_shortcut_does() -> None:
         if word in {SHORTCUT, SUSPECT}:
             assert bool(RULE.missing(found, interventions)) == (word == SUSPECT)
     assert {SHORTCUT, SUSPECT} <= words
+
+
+def known_by_heart(**changed: object) -> Association:
+    """Say that all images are right, with what is drawn on some and without it, and that no other class has it."""
+    every = Estimate(1.0, 0.8, 1.0, n=20)
+    accuracy = WithAndWithout(every, every, Estimate(0.0, -0.1, 0.2, n=40, chance=0.0), every)
+    share = Estimate(0.6, 0.5, 0.7, n=40, chance=0.0)
+    found = replace(FOUND, share=share, accuracy=accuracy)
+    return replace(found, candidate=replace(CANDIDATE, **({"drawn": True} | changed)))
+
+
+def test_what_is_drawn_and_proven_is_suspect_where_no_image_is_wrong() -> None:
+    proof = [made(TRANSPLANTED, 0.15)]
+    assert RULE.word(known_by_heart(), proof, q=0.01) == SUSPECT
+    [lacks] = RULE.missing(known_by_heart(), proof)
+    assert "with it 100 % (80 to 100) are right, of those without it 100 % (80 to 100)" in lacks
+    assert "up to 20 points" in lacks
+    assert RULE.word(known_by_heart(), [made(TRANSPLANTED, 0.25)], q=0.01) == SHORTCUT
+
+
+@pytest.mark.parametrize(
+    ("changed", "interventions"),
+    [
+        ({"drawn": False}, [made(TRANSPLANTED, 0.15)]),
+        ({"pictured": True}, [made(TRANSPLANTED, 0.15)]),
+        ({"artefact": False}, [made(TRANSPLANTED, 0.15)]),
+        ({}, [made(TRANSPLANTED, 0.03)]),
+        ({}, []),
+    ],
+)
+def test_without_a_proof_or_of_an_object_nothing_is_said_where_no_image_is_wrong(
+    changed: dict[str, object], interventions: list[Intervention]
+) -> None:
+    assert RULE.word(known_by_heart(**changed), interventions, q=0.01) == NOTHING

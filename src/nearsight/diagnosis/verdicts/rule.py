@@ -9,7 +9,7 @@ from nearsight.diagnosis.repeats.wording import MARK
 from nearsight.diagnosis.verdicts.associations import Association
 from nearsight.diagnosis.verdicts.interventions import GIVEN, LEARNED, TRANSPLANTED, WITHOUT, Intervention
 from nearsight.numbers import counted
-from nearsight.statistics.writing import points
+from nearsight.statistics.writing import points, whole_per_cent
 
 SHORTCUT, SUSPECT, NOTHING = "shortcut", "suspect", "nothing found"
 PICTURED = "it may be what these images picture, and not how they were made"
@@ -129,7 +129,7 @@ class Rule:
         if candidate.artefact and self.decides(found, interventions):
             return SUSPECT if candidate.pictured else SHORTCUT
         if not self.differs(found):
-            return NOTHING
+            return SUSPECT if self.unseen(found, interventions) else NOTHING
         proven = self.proofs(found, interventions)
         return SUSPECT if candidate.artefact or (proven and self.set_apart(found)) else NOTHING
 
@@ -147,7 +147,24 @@ class Rule:
             lacks.append(PICTURED)
         if not self.proofs(found, interventions):
             lacks.append(self._unproven(found, interventions))
+        if not lacks and self.unseen(found, interventions):
+            lacks.append(_without_errors(found))
         return tuple(lacks)
+
+    def unseen(self, found: Association, interventions: Sequence[Intervention]) -> bool:
+        """Say whether what is drawn on images is proven to decide, though accuracy does not show it.
+
+        Of images that a network knows by heart all are right, with it and without it.
+        """
+        candidate = found.candidate
+        return (
+            candidate.artefact
+            and not candidate.pictured
+            and self.own(found)
+            and self.may_differ(found)
+            and not self.decides(found, interventions)
+            and bool(self.proofs(found, interventions))
+        )
 
     def _unproven(self, found: Association, interventions: Sequence[Intervention]) -> str:
         """Say why no intervention proves a candidate, by the one that moved most."""
@@ -202,6 +219,16 @@ class Rule:
         may = self.may_differ(found) or difference >= self.least_difference
         few = self.own(found) and strong >= self.enough and may
         return bool(proofs) and (lost or self.differs(found) or few or self.nearly_all(found))
+
+
+def _without_errors(found: Association) -> str:
+    """Say that accuracy cannot show what something costs."""
+    able = f"the difference may be up to {points(found.accuracy.difference.high or 0.0, 0)} points"
+    return (
+        "accuracy does not show that anything depends on it: of the class's images with it "
+        f"{whole_per_cent(found.accuracy.accuracy_with)} are right, of those without it "
+        f"{whole_per_cent(found.accuracy.accuracy_without)} ({able})"
+    )
 
 
 def _of_the_object(found: Association) -> str:
