@@ -20,33 +20,32 @@ _RELIES = "what it relies on, and where it errs"
 def after_training(
     run: Path,
     evaluated: Mapping[str, Any],
-    diagnosis: Callable[[], tuple[int | None, float] | None] = lambda: None,
+    diagnosis: Callable[[], tuple[Mapping[str, int], float] | None] = lambda: None,
     tile: int | None = None,
 ) -> str:
-    """Say what follows a trained run: its diagnosis, with a stride that does not make it too long.
+    """Say what follows a trained run: its diagnosis, with options that do not make it too long.
 
-    >>> after_training(Path("runs/a"), {"seconds": 165.0}, lambda: (None, 605.0))
+    >>> after_training(Path("runs/a"), {"seconds": 165.0}, lambda: ({}, 605.0))
     'next: nearsight diagnose runs/a (what it relies on, and where it errs: about 10:05)'
-    >>> after_training(Path("runs/a"), {"seconds": 30.0}, lambda: (16, 819.0))
+    >>> after_training(Path("runs/a"), {"seconds": 30.0}, lambda: ({"stride": 16}, 819.0))
     'next: nearsight diagnose runs/a --stride 16 (what it relies on, and where it errs: about 13:39)'
-    >>> after_training(Path("runs/a"), {"seconds": 3.0}, lambda: (None, 65.0), tile=24)
+    >>> after_training(Path("runs/a"), {"seconds": 3.0}, lambda: ({}, 65.0), tile=24)
     'next: nearsight diagnose runs/a --tile 24 (what it relies on, and where it errs: about 1:05)'
     >>> after_training(Path("runs/a"), {}).partition(",")[0]
     'next: nearsight report runs/a (its page: some seconds)'
 
     `evaluated` is what result.json says about the evaluation that was just done, empty if there was none.
-    `diagnosis` measures how many seconds a diagnosis takes, and gives them after the stride for one that is not too
-    long, None for the usual stride; it is called only if a diagnosis is suggested. `tile` is the side of the tiles
-    that it is to look at, for a network of whole images, which has none.
+    `diagnosis` measures how many seconds a diagnosis takes, and gives them after the options for one that is not too
+    long; it is called only if a diagnosis is suggested. `tile` is the side of the tiles that it is to look at, for a
+    network of whole images, which has none.
     """
     spent = evaluated.get("seconds")
     if spent is None:
         return after_evaluating(run, tile)
-    stride, seconds = diagnosis() or (None, None)
+    shorter, seconds = diagnosis() or ({}, None)
     this = "this evaluation" if spent < 1 else f"the {duration(spent)} of this evaluation"
     cost = f"longer than {this}" if seconds is None else _about(seconds)
-    tiles = {"tile": tile, "stride": stride}
-    asked = shlex.quote(str(run)) + _options({name: one for name, one in tiles.items() if one is not None})
+    asked = shlex.quote(str(run)) + _options(({} if tile is None else {"tile": tile}) | dict(shorter))
     return f"next: nearsight diagnose {asked} ({_RELIES}: {cost})"
 
 

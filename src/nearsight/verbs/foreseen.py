@@ -4,17 +4,23 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
+from nearsight.data import ImageSet
 from nearsight.diagnosis.expected import Expected, expected_diagnosis, wider_stride
 from nearsight.diagnosis.parts import asked_for, with_needs
 from nearsight.errors import InputError
 from nearsight.evidence import TiledModel
-from nearsight.progress import SILENT
+from nearsight.progress import QUARTER_HOUR, SILENT
 from nearsight.repair.expected import expected_repair
 from nearsight.runs import Run
 from nearsight.settings import Machine, Reading
 from nearsight.settings.choices import DEFAULT_SPLIT
 from nearsight.verbs.binding import Binding
 from nearsight.verbs.sources import as_trained, find_images
+
+# A diagnosis of more seconds is suggested for some images only, and of at least so many.
+LONG, FEWEST = 3600.0, 100
 
 
 def seconds_of_diagnosis(
@@ -29,23 +35,31 @@ def seconds_of_diagnosis(
 ) -> float | None:
     """Return about how long `diagnose` takes for a run on a split of its own set; None if that cannot be known."""
     try:
-        bound, foresee = _diagnosis(run, machine, split, parts, tile, stride, skip_blank)
-        return foresee(bound).least
+        bound, images, foresee = _diagnosis(run, machine, split, parts, tile, stride, skip_blank)
+        return foresee(bound, images).least
     except InputError:
         return None
 
 
 def quick_diagnosis(
     run: str | Path, machine: Machine | None = None, *, tile: int | None = None
-) -> tuple[int | None, float] | None:
-    """Return the stride for a diagnosis that is not too long, and about how long it takes; None if not known.
+) -> tuple[dict[str, int], float] | None:
+    """Return the options for a diagnosis that is not too long, and about how long it takes; None if not known.
 
-    The stride is None if that of tiles is fine, or no other shortens the diagnosis much.
+    `stride` is among them if another than that of tiles shortens the diagnosis much, and `images` if it would still
+    take more than an hour: as many as fit into a quarter of an hour, but at least 100.
     """
     try:
-        bound, foresee = _diagnosis(run, machine, tile=tile)
-        seconds = foresee(bound).least
-        return wider_stride(bound, foresee, seconds) or (None, seconds)
+        bound, images, foresee = _diagnosis(run, machine, tile=tile)
+        usual = foresee(bound, images).least
+        wider = wider_stride(bound, lambda one: foresee(one, images), usual)
+        options, seconds = ({}, usual) if wider is None else ({"stride": wider[0]}, wider[1])
+        few = max(FEWEST, int(len(images) * QUARTER_HOUR / max(seconds, 1.0)) // 10 * 10)
+        if seconds > LONG and few < len(images):
+            drawn = images.select(np.arange(few))
+            of_few = bound if wider is None else bound.at(bound.sides()[0], wider[0])
+            options, seconds = options | {"images": few}, foresee(of_few, drawn).least
+        return options, seconds
     except InputError:
         return None
 
@@ -58,8 +72,8 @@ def _diagnosis(
     tile: int | None = None,
     stride: int | None = None,
     skip_blank: int | None = None,
-) -> tuple[TiledModel, Callable[[TiledModel], Expected]]:
-    """Return a run's model as `diagnose` binds it, and what foresees how long the diagnosis of such a one takes."""
+) -> tuple[TiledModel, ImageSet, Callable[[TiledModel, ImageSet], Expected]]:
+    """Return a run's model as `diagnose` binds it, its images, and what foresees how long its diagnosis takes."""
     bound = Binding(tile=tile, stride=stride, skip_blank=skip_blank, machine=machine).bind(run)
     found = find_images(
         run,
@@ -71,9 +85,8 @@ def _diagnosis(
     )
     asked = with_needs(asked_for(parts, groups=None, faithfulness=None, null=False))
     workers = (machine or Machine()).decoding_workers()
-    return bound, partial(
-        expected_diagnosis, images=found.images, parts=asked, others=found.others, workers=workers
-    )
+    foresee = partial(expected_diagnosis, parts=asked, others=found.others, workers=workers)
+    return bound, found.images, foresee
 
 
 def seconds_of_repair(
