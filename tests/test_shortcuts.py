@@ -42,6 +42,8 @@ def test_two_planted_shortcuts_are_found_named_and_no_others(
     for row in rows:
         if row["family"]:
             assert row["gap"] > 0.1
+            # A gap of exactly ten points counts, whatever its last bit was.
+            assert row["gap"] == round(row["accuracy_with"] - row["accuracy_same_without"], 9)
             assert row["taken_after"] > row["taken_before"]
             assert found_by(row, "nearsight")
             assert any(one["named"] for one in row["nearsight"] if one["word"] == SHORTCUT)

@@ -72,7 +72,8 @@ def effects(network: Network, planted: Planted, decision: Decision) -> list[Row]
                 "accuracy_same_without": _share(without == number, having),
                 "accuracy_others": _share(with_plants == number, mine & ~having),
             }
-            row["gap"] = row["accuracy_with"] - row["accuracy_same_without"]
+            # Without the last bits, or a gap of exactly ten points would count or not by chance.
+            row["gap"] = round(row["accuracy_with"] - row["accuracy_same_without"], 9)
             row |= _transplant(planted, decision, number, without)
         rows.append(row)
     return rows
