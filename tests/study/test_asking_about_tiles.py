@@ -171,5 +171,5 @@ def test_answers_are_kept_with_the_run_until_something_else_is_asked(tmp_path: P
         (tmp_path / ANSWERS).write_text(damaged)
         assert ask([5], 10) == first
         assert "on-tiles.json" in listener.said[-1]
-        assert "asked again" in listener.said[-1]
+        assert "measured again" in listener.said[-1]
     assert len(listener.said) == 2
