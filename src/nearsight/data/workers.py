@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from multiprocessing.reduction import ForkingPickler
 from types import FrameType
 
+import torch
+
 from nearsight.data.decode_memory import SharedDecodeMemory, shared_decode_memory
 from nearsight.errors import InputError
 from nearsight.shortage import is_shortage
@@ -80,9 +82,10 @@ def _can_be_sent(images: object) -> bool:
 def begin_worker(processes: int) -> Callable[[int], None]:
     """Return what each of this many processes that decode images does first.
 
-    They share the bound on the memory for decoding. They ignore Ctrl-C, and SIGTERM once: signals of a terminal,
-    or to a whole group, reach every process of it. The first one finishes its work and ends the others, which is
-    another SIGTERM if one does not end by itself. One that nobody ends has a minute.
+    They share the bound on the memory for decoding. Each computes in one thread: those that PyTorch began before a
+    process was forked are not in it, and it would wait for them for ever. They ignore Ctrl-C, and SIGTERM once:
+    signals of a terminal, or to a whole group, reach every process of it. The first one finishes its work and ends
+    the others, which is another SIGTERM if one does not end by itself. One that nobody ends has a minute.
     """
     return _Beginning(shared_decode_memory(processes))
 
@@ -92,6 +95,7 @@ class _Beginning:
     memory: SharedDecodeMemory
 
     def __call__(self, worker: int) -> None:
+        torch.set_num_threads(1)
         for name in ("SIGINT", "SIGHUP", "SIGTERM"):
             if hasattr(signal, name):
                 signal.signal(getattr(signal, name), _wait_to_be_ended)

@@ -1,6 +1,9 @@
 """A packed set: the same splits, labels, columns, files and pixels as the set that was packed, whole or not there."""
 
 import io
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -189,3 +192,42 @@ def test_what_cannot_be_packed_is_refused(
         InputError, match=r"takes jpeglib, which is not installed; pip install 'nearsight\[pack\]'"
     ):
         pack(folder, tmp_path / "packed")
+
+
+AFTER_THREADS = """
+import sys
+import torch
+import nearsight
+torch.set_num_threads(2)
+many = torch.rand(4_000_000)
+assert many.equal(many.clone())
+nearsight.pack(sys.argv[1], out=sys.argv[2], machine=nearsight.Machine(workers=2), progress=False)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+def test_a_set_is_packed_in_processes_where_threads_computed_before(tmp_path: Path) -> None:
+    place = tmp_path / "photos"
+    place.mkdir()
+    noise = np.random.default_rng(0).integers(0, 256, (600, 800, 3), np.uint8)
+    for k in range(4):
+        Image.fromarray(np.roll(noise, k)).save(place / f"{k}.jpg", quality=90)
+    script = tmp_path / "script.py"
+    script.write_text(AFTER_THREADS)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-W",
+            "ignore::DeprecationWarning",
+            str(script),
+            str(place),
+            str(tmp_path / "packed"),
+        ],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "2"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "packed").glob("*.jpg"))) == 4
