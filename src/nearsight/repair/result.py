@@ -187,7 +187,7 @@ class Repair(Shown):
     def conclusion(self) -> tuple[str, ...]:
         """What is said first, the surest before the rest, each a sentence without its full stop."""
         each = [self._won_back(number) for number in range(len(self.shortcuts))]
-        return tuple(one[0].upper() + one[1:] for one in self._concluded(each))
+        return tuple(map(_begun, self._concluded(each)))
 
     def sentences(self) -> tuple[str, ...]:
         """Say what the repair did, the conclusion first.
@@ -198,7 +198,7 @@ class Repair(Shown):
         each = [self._won_back(number) for number in range(len(self.shortcuts))]
         concluded = self._concluded(each)
         return (
-            ". ".join(self.conclusion),
+            ". ".join(map(_begun, concluded)),
             *((*self._worst(), *each) if len(each) > 1 else ()),
             *self.left,
             *(told for told, _ in (*self._put_on(), *self._ahead()) if told not in concluded),
@@ -424,6 +424,11 @@ def _sign(change: Estimate) -> int:
     if change.low is None or change.high is None:
         return 0
     return (change.low > 0) - (change.high < 0)
+
+
+def _begun(sentence: str) -> str:
+    """Return a sentence with a capital at its beginning."""
+    return sentence[0].upper() + sentence[1:]
 
 
 def _proven(change: Estimate) -> str:

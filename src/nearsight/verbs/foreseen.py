@@ -51,14 +51,16 @@ def quick_diagnosis(
     """
     try:
         bound, images, foresee = _diagnosis(run, machine, tile=tile)
-        usual = foresee(bound, images).least
-        wider = wider_stride(bound, lambda one: foresee(one, images), usual)
-        options, seconds = ({}, usual) if wider is None else ({"stride": wider[0]}, wider[1])
-        few = max(FEWEST, int(len(images) * QUARTER_HOUR / max(seconds, 1.0)) // 10 * 10)
-        if seconds > LONG and few < len(images):
-            drawn = images.select(np.arange(few))
-            of_few = bound if wider is None else bound.at(bound.sides()[0], wider[0])
-            options, seconds = options | {"images": few}, foresee(of_few, drawn).least
+        options: dict[str, int] = {}
+        seconds = foresee(bound, images).least
+        if (wider := wider_stride(bound, lambda one: foresee(one, images), seconds)) is not None:
+            options["stride"], seconds = wider
+            bound = bound.at(bound.sides()[0], options["stride"])
+        if seconds > LONG:
+            few = max(FEWEST, int(len(images) * QUARTER_HOUR / seconds) // 10 * 10)
+            if few < len(images):
+                options["images"] = few
+                seconds = foresee(bound, images.select(np.arange(few))).least
         return options, seconds
     except InputError:
         return None

@@ -223,11 +223,12 @@ class Rule:
 
 def _without_errors(found: Association) -> str:
     """Say that accuracy cannot show what something costs."""
-    able = f"the difference may be up to {points(found.accuracy.difference.high or 0.0, 0)} points"
+    accuracy = found.accuracy
     return (
         "accuracy does not show that anything depends on it: of the class's images with it "
-        f"{whole_per_cent(found.accuracy.accuracy_with)} are right, of those without it "
-        f"{whole_per_cent(found.accuracy.accuracy_without)} ({able})"
+        f"{whole_per_cent(accuracy.accuracy_with)} are right, of those without it "
+        f"{whole_per_cent(accuracy.accuracy_without)} (the difference may be up to "
+        f"{points(accuracy.difference.high or 0.0, 0)} points)"
     )
 
 
