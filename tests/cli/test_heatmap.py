@@ -53,6 +53,17 @@ def test_the_result_is_that_of_the_maps_left_beside_the_figures(
 
 
 @pytest.mark.usefixtures("undrawn")
+def test_the_page_names_the_next_command_where_options_stood_before_the_run(
+    trained: Path, pictures: list[Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    assert (
+        main(["heatmap", "--stride", "2", "--out", str(out), "--quiet", str(trained), str(pictures[0])]) == 0
+    )
+    assert f"<code>nearsight diagnose {trained}</code>" in (out / "heatmaps.html").read_text()
+
+
+@pytest.mark.usefixtures("undrawn")
 def test_people_are_told_the_cost_first_and_the_logits_after(
     trained: Path, pictures: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

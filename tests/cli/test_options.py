@@ -4,6 +4,7 @@ from dataclasses import fields, replace
 
 import pytest
 
+from nearsight.cli.main import COMMANDS
 from nearsight.cli.options import OneLineParser, add_recipe_options, parse_memory, parse_tiles, recipe_of
 from nearsight.errors import InputError
 from nearsight.settings import RECIPES, Recipe
@@ -57,6 +58,28 @@ def test_the_help_gives_the_value_of_each_recipe(parser: OneLineParser) -> None:
     assert "(paper: no; others: yes)" in told
     assert "whole images (tilenet: 16; others: full)" in told
     assert "(default: 0.1)" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "last"),
+    [
+        ("diagnose", "--stride 8 runs/a", "runs/a --stride 8"),
+        ("diagnose", "--null --out=d --skip-blank --seed 1 a new", "a new --null --out=d --skip-blank --seed 1"),
+        ("heatmap", "--skip-blank 4 runs/a --class owl", "runs/a --skip-blank 4 --class owl"),
+        ("heatmap", "--out= -- runs/a owl.jpg", "runs/a owl.jpg --out="),
+        ("heatmap", "--class owl -- runs/a -owl.jpg", "--class owl -- runs/a -owl.jpg"),
+        ("dimension", "--tiles 4,full --seed=1 cifar10", "cifar10 --tiles 4,full --seed=1"),
+        ("compare", "photos --tiles 16", "photos --tiles 16"),
+        ("train", "--no-nesterov --width 0.5 photos", "photos --no-nesterov --width 0.5"),
+        ("data", "", ""),
+    ],
+)  # fmt: skip
+def test_options_can_be_moved_behind_what_has_no_name(name: str, typed: str, last: str) -> None:
+    parser = OneLineParser(prog=f"nearsight {name}", allow_abbrev=False)
+    COMMANDS[name].declare(parser)
+    moved = parser.options_last(typed.split())
+    assert moved == last.split()
+    assert parser.parse_all(moved) == parser.parse_all(typed.split())
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1G", "1.5G", "many", "1T"])

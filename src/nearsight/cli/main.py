@@ -191,8 +191,10 @@ def _run(command: Command, name: str, arguments: list[str]) -> int:
     if not command.together:
         require_one_process(f"nearsight {name}")
     keep_freed_memory()
+    # Pages read from it which run or set it is about, to name the next command.
+    command_line = [name, *parser.options_last(arguments)]
     try:
-        with _heard(), typed([name, *arguments]), worded(lambda text: in_options(text, parser.actions)):
+        with _heard(), typed(command_line), worded(lambda text: in_options(text, parser.actions)):
             result = command.run(options)
     except ShortOfMemoryError as error:
         known = error.among({action.dest for action in parser.actions})

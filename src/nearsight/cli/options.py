@@ -71,6 +71,36 @@ class OneLineParser(argparse.ArgumentParser):
             self.error(f"unrecognized arguments: {' '.join(left)}{how}")
         return parsed
 
+    def options_last(self, arguments: Sequence[str]) -> list[str]:
+        """Return arguments that `parse_all` accepts with the options last, so that RUN or DATA is the first.
+
+        >>> parser = OneLineParser()
+        >>> parser.add_argument("run"), parser.add_argument("--stride")  # doctest: +ELLIPSIS
+        (...)
+        >>> parser.options_last(["--stride", "8", "runs/a"])
+        ['runs/a', '--stride', '8']
+
+        They mean the same. What could be taken for an option, such as a file -.png after `--`, stays where it is.
+        """
+        own: list[str] = []
+        options: list[str] = []
+        left = list(arguments)
+        while left:
+            one = left.pop(0)
+            if one == "--":
+                own += left
+                break
+            name, has_value, _ = one.partition("=")
+            action = self._option_string_actions.get(name)
+            if action is None:
+                own.append(one)
+                continue
+            options.append(one)
+            takes = action.nargs is None or (action.nargs == "?" and left and not left[0].startswith("-"))
+            if takes and not has_value:
+                options.append(left.pop(0))
+        return list(arguments) if any(one.startswith("-") for one in own) else [*own, *options]
+
 
 def add_choice(
     container: Container, option: str, choices: Sequence[str], *, default: str | None, text: str

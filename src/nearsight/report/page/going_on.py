@@ -139,7 +139,7 @@ def after_heatmaps(command: str, tile: int) -> tuple[Step, ...]:
     """
     typed = shlex.split(command)
     options = {one.partition("=")[0] for one in typed}
-    # Without --model, RUN is given; options before it hide which word it is.
+    # Without --model, RUN is given, and stands first; options in front of it, in older files, hide which word it is.
     if typed[1:2] != ["heatmap"] or "--model" in options or typed[2].startswith("-"):
         return ()
     why = "does it look there in every image, and does that matter?"
@@ -156,7 +156,7 @@ def after_dimension(dimension: Dimension) -> tuple[Step, ...]:
     'nearsight compare cifar10 --tiles 4,8,12,16,24,full'
     """
     typed = shlex.split(dimension.command)
-    # Options before DATA hide which word it is.
+    # DATA stands first; options in front of it, in older files, hide which word it is.
     if dimension.comparison is not None or typed[1:2] != ["dimension"] or typed[2].startswith("-"):
         return ()
     tiles = ",".join(row.label for row in dimension.tiles)
