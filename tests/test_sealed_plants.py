@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from studies.shortcuts.networks import ALL, CLASSES, Network, Plant, plant
 from studies.shortcuts.plants import STRENGTHS, Family, apply
 from studies.shortcuts.sealed import SEALED
 from studies.shortcuts.second_withheld import SECOND_WITHHELD
+from studies.shortcuts.sixth_withheld import SIXTH_WITHHELD
 from studies.shortcuts.third_withheld import THIRD_WITHHELD
 from studies.shortcuts.unseen import UNSEEN
 from studies.shortcuts.withheld import WITHHELD
@@ -59,7 +61,7 @@ def _planted(family: Family, strength: int, pictures: torch.Tensor) -> torch.Ten
 @pytest.mark.parametrize("side", [32, 48])
 @pytest.mark.parametrize(
     "family",
-    [*SEALED, *WITHHELD, *SECOND_WITHHELD, *THIRD_WITHHELD, *FOURTH_WITHHELD, *FIFTH_WITHHELD],
+    [*SEALED, *chain.from_iterable(ALL_WITHHELD)],
     ids=lambda family: family.name,
 )
 def test_a_plant_grows_with_its_strength_and_is_the_same_at_each_call(family: Family, side: int) -> None:
@@ -106,8 +108,9 @@ def test_sixteen_networks_hold_each_sealed_family_at_each_strength(monkeypatch: 
         (["--withheld", "3"], THIRD_WITHHELD),
         (["--withheld", "4"], FOURTH_WITHHELD),
         (["--withheld", "5"], FIFTH_WITHHELD),
+        (["--withheld", "6"], SIXTH_WITHHELD),
     ],
-    ids=("none", "unseen", "sealed", "withheld", *(f"withheld {k}" for k in range(1, 6))),
+    ids=("none", "unseen", "sealed", "withheld", *(f"withheld {k}" for k in range(1, 7))),
 )
 def test_options_choose_the_families(options: list[str], families: tuple[Family, ...]) -> None:
     parser = argparse.ArgumentParser()
@@ -144,8 +147,12 @@ def test_options_choose_the_families(options: list[str], families: tuple[Family,
             ((54, (FIFTH_WITHHELD[::2], FIFTH_WITHHELD[1::2])),),
             "1fd9bc3ba2d735c3df1ed5162b12bfccca76df7ce0e4ad619bf10babe314da04",
         ),
+        (
+            ((55, (SIXTH_WITHHELD[::2], SIXTH_WITHHELD[1::2])),),
+            "8764a92dd1f779345d6dd0ea9db38dbe11588fa6e6d6d9d9d32f3a211203aebc",
+        ),
     ],
-    ids=("to the ninth", "tenth", "eleventh", "twelfth", "fifth withheld"),
+    ids=("to the ninth", "tenth", "eleventh", "twelfth", "fifth withheld", "sixth withheld"),
 )
 def test_draws_that_were_measured_stay_the_same(
     draws: tuple[tuple[int, tuple[Sequence[Family], Sequence[Family]]], ...],
