@@ -223,5 +223,20 @@ def test_annotations_of_objects_are_no_classes(tmp_path: Path, png: Callable[...
         (tmp_path / split).mkdir()
         (tmp_path / split / "a.png").write_bytes(png(seed))
         (tmp_path / split / "_annotations.coco.json").write_text("{}")
-    with pytest.raises(InputError, match="says where objects are, and not what class an image is of"):
+    with pytest.raises(InputError, match="not what class an image is of: list files and labels in a table"):
+        load(tmp_path)
+
+
+def test_annotations_are_given_with_the_pattern_that_finds_classes(
+    tmp_path: Path, png: Callable[..., bytes]
+) -> None:
+    """A table, as well as a pattern, would be two ways to say one thing."""
+    for part in ("IMAGES", "ANNOTATIONS"):
+        (tmp_path / part).mkdir()
+    for seed, name in enumerate(f"{kind}_{k}" for kind in ("crazing", "patches") for k in range(4)):
+        (tmp_path / "IMAGES" / f"{name}.png").write_bytes(png(seed))
+        (tmp_path / "ANNOTATIONS" / f"{name}.xml").write_text("<annotation/>")
+    with pytest.raises(
+        InputError, match=r"class_pattern=.*an image is of: give `regions='.*ANNOTATIONS'` with it"
+    ):
         load(tmp_path)

@@ -146,8 +146,10 @@ def _without_classes(root: Folder, layout: Layout) -> InputError:
         None,
     )
     if regions is not None:
+        # What gives the classes, a pattern or a table, was said before if it was found.
+        first = "" if suggested or table else "list files and labels in a table, and "
         ways.append(
-            f"{regions} says where objects are, and not what class an image is of: list files and labels in a table, "
-            f"and give `regions={str(regions if regions.suffix == '.json' else regions.parent)!r}` with it"
+            f"{regions} says where objects are, and not what class an image is of: {first}give "
+            f"`regions={str(regions if regions.suffix == '.json' else regions.parent)!r}` with it"
         )
     return InputError(f"{told}; {'; '.join(ways)}")
