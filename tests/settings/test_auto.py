@@ -127,3 +127,10 @@ def test_the_hub_is_asked_only_where_the_answer_matters() -> None:
     assert asks_for_published({"weights_of": "runs/first"}, 224, gpu=False) is None
     assert asks_for_published({"model": "airbench"}, 224, gpu=True) is None
     assert asks_for_published({}, 224, gpu=True) == "timm:resnet50"
+
+
+@given(facts=FACTS, model=st.sampled_from(["timm:resnet18", "timm:resnet10t"]))
+def test_weights_in_a_file_are_trained_as_if_timm_had_them(facts: Facts, model: str) -> None:
+    had = choose_recipe(replace(facts, weights="published"), {"model": model, "pretrained": True})
+    held = choose_recipe(replace(facts, weights="file"), {"model": model, "weights_of": "weights.pth"})
+    assert replace(held, weights_of=None, pretrained=True) == had

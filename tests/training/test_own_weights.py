@@ -1,18 +1,20 @@
-"""Starting from the weights of a run of one's own: what is kept, what is new, and what cannot be."""
+"""Starting from the weights of a run of one's own, or in a file: what is kept, what is new, and what cannot be."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import timm
 import torch
+from safetensors.torch import save_file
 
 from nearsight.data import ImageSet, ImageSets
 from nearsight.errors import InputError
 from nearsight.progress import SILENT, watched
 from nearsight.settings import Machine, Recipe, make_recipe
 from nearsight.training import train
-from nearsight.training.prepare import build_classifier
+from nearsight.training.prepare import build_classifier, pretrained_preprocessing
 
 
 @pytest.fixture
@@ -90,3 +92,81 @@ def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
         make_recipe("toy", "finetune", {"weights_of": str(tmp_path)})
     with pytest.raises(InputError, match="both weights to start from"):
         Recipe(weights_of="runs/first", pretrained=True)
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(InputError, match=f"no file; give `model='timm:local-dir:{tmp_path}'`"):
+        make_recipe("toy", "finetune", {"weights_of": str(tmp_path)})
+    with pytest.raises(InputError, match=r"names a file of weights, and .* is no file"):
+        make_recipe("toy", "finetune", {"weights_of": str(tmp_path / "weights.pth")})
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> tuple[str, Path, dict[str, torch.Tensor]]:
+    """Return the name of a network of timm, a file of its weights as a script leaves it, and the weights."""
+    torch.manual_seed(1)
+    weights = timm.create_model("test_resnet", num_classes=1000).state_dict()
+    path = tmp_path / "weights.pth"
+    torch.save({"epoch": 3, "state_dict": {f"module.{name}": one for name, one in weights.items()}}, path)
+    return "timm:test_resnet", path, weights
+
+
+@pytest.mark.parametrize("classes", [3, 1000])
+def test_a_file_gives_all_weights_but_those_of_the_last_layer(
+    classes: int,
+    published: tuple[str, Path, dict[str, torch.Tensor]],
+    make_images: Callable[..., ImageSet],
+) -> None:
+    """The last layer is new for as many classes, too: the file does not say which they are."""
+    model, path, weights = published
+    recipe = make_recipe("toy", "finetune", {"weights_of": str(path), "model": model, "tile": 32})
+    assert not recipe.pretrained
+    images = make_images(classes, height=40, width=40, classes=classes)
+    plain, _ = build_classifier(replace(recipe, weights_of=None), images, SILENT)
+    tuned, _ = build_classifier(recipe, images, SILENT)
+    state, new = tuned.network.state_dict(), plain.network.state_dict()
+    assert all(state[name].equal(new[name] if name.startswith("fc.") else weights[name]) for name in weights)
+    assert tuned.preprocessing == pretrained_preprocessing(plain.network, None)
+
+
+def test_a_file_of_our_own_network_keeps_the_colours_of_the_images(
+    sets: ImageSets,
+    recipe: Recipe,
+    begun: Path,
+    tmp_path: Path,
+    read_weights: Callable[[Path], dict[str, torch.Tensor]],
+) -> None:
+    held = read_weights(begun)
+    save_file(held, tmp_path / "weights.safetensors")
+    plain, _ = build_classifier(recipe, sets["train"], SILENT)
+    tuned, _ = build_classifier(
+        replace(recipe, weights_of=str(tmp_path / "weights.safetensors")), sets["train"], SILENT
+    )
+    state = tuned.network.state_dict()
+    assert all(value.equal(state[name]) for name, value in held.items() if not name.startswith("head"))
+    assert tuned.preprocessing == plain.preprocessing
+
+
+def test_a_file_of_another_network_is_refused_with_the_way_out(
+    published: tuple[str, Path, dict[str, torch.Tensor]], sets: ImageSets, recipe: Recipe
+) -> None:
+    with pytest.raises(
+        InputError, match="`model` is airbench: give the network whose weights the file holds"
+    ):
+        build_classifier(replace(recipe, weights_of=str(published[1])), sets["train"], SILENT)
+
+
+def test_attention_is_learned_on_the_weights_in_a_file(
+    published: tuple[str, Path, dict[str, torch.Tensor]], make_images: Callable[..., ImageSet]
+) -> None:
+    model, path, weights = published
+    asked = {
+        "weights_of": str(path),
+        "model": model,
+        "tile": 32,
+        "pooling": "attention",
+        "tiles_per_image": 2,
+    }
+    recipe = make_recipe("toy", "finetune", asked)
+    tuned, _ = build_classifier(recipe, make_images(6, height=40, width=40), SILENT)
+    state = tuned.network.state_dict()
+    assert tuned.architecture.attention
+    assert all(state[name].equal(value) for name, value in weights.items() if not name.startswith("fc."))

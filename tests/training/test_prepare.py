@@ -118,6 +118,32 @@ def test_pretrained_weights_keep_the_preprocessing_they_were_trained_with(
     assert classifier.preprocessing.interpolation == config.interpolation
 
 
+@pytest.mark.parametrize("classes", [3, 1000])
+def test_published_weights_keep_their_last_layer_for_as_many_classes_alone(
+    classes: int, make_images: Callable[..., ImageSet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new one begins with small weights, also where timm's are meant for thousands of classes."""
+    import timm
+
+    real = timm.create_model
+    made: list[torch.Tensor] = []
+
+    def offline(name: str, *, pretrained: bool, **options: object) -> torch.nn.Module:
+        assert pretrained
+        network = real(name, pretrained=False, **options)
+        with torch.no_grad():
+            made.append(network.get_classifier().weight.mul_(100).clone())
+        return network
+
+    monkeypatch.setattr(timm, "create_model", offline)
+    recipe = Recipe(data="x", model="timm:test_efficientnet", pretrained=True, tile=32)
+    images = make_images(classes, height=40, width=40, classes=classes)
+    classifier, _ = build_classifier(recipe, images, Silent())
+    weight = classifier.network.get_classifier().weight
+    assert weight.equal(made[-1]) == (classes == 1000)
+    assert classes == 1000 or weight.abs().max() <= 256**-0.5 * 1.000001
+
+
 def test_a_tilenet_for_whole_images_sees_its_own_tile(make_images: Callable[..., ImageSet]) -> None:
     recipe = replace(RECIPES["tilenet-whole"], model_tile=8, width=0.1)
     classifier, size = build_classifier(recipe, make_images(20, height=12, width=14), Silent())

@@ -47,6 +47,7 @@ def test_weights_are_looked_for_where_images_are_large(
     assert (facts.short, facts.one_size, facts.weights, asked) == (300, False, "fetched", ["timm:resnet18"])
     assert auto_recipe.facts_of(images, {"model": "resnet9"}, CPU).weights == "none"
     assert auto_recipe.facts_of(images, {"weights_of": "x"}, CPU).weights == "own"
+    assert auto_recipe.facts_of(images, {"weights_of": "x.pth"}, CPU).weights == "file"
     assert auto_recipe.facts_of(images, {"pretrained": True}, CPU).weights == "published"
     assert asked == ["timm:resnet18"]
 

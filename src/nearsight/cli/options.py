@@ -16,7 +16,7 @@ from nearsight.settings.machine import Device
 from nearsight.settings.recipe import field_types, parse_value
 
 _NOT_OPTIONS = ("name", "data")
-_METAVARS = {"tile": "N|full", "tile_schedule": "N@SHARE,…", "weights_of": "RUN"}
+_METAVARS = {"tile": "N|full", "tile_schedule": "N@SHARE,…", "weights_of": "RUN|FILE"}
 # What a command returns, for --json.
 Result = dict[str, Any]
 

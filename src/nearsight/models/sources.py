@@ -33,8 +33,8 @@ from nearsight.models.published import (
 )
 from nearsight.models.said import Said, class_numbers, distinct
 from nearsight.models.saved_classifiers import DESCRIPTION, load_classifier, read_description
-from nearsight.models.weights import PICKLED, SAFETENSORS, check_held, load_weights, read_weights, rows_of
-from nearsight.settings.models import CUSTOM, MODELS, ONNX, TIMM
+from nearsight.models.weights import check_held, load_weights, read_weights, rows_of
+from nearsight.settings.models import CUSTOM, MODELS, ONNX, TIMM, is_weights_file
 from nearsight.settings.pooled import Pooling
 
 # As they are stored, from black at 0 to white at 1.
@@ -109,7 +109,7 @@ def _of_text(source: str, said: Said) -> Classifier:
         )
     if path.is_dir():
         return _over(load_classifier(path), said)
-    if path.suffix in (SAFETENSORS, *PICKLED):
+    if is_weights_file(source):
         raise InputError(
             f"{source} holds weights, and not the network that they are of; give its name, as in "
             f"Classifier.of('timm:resnet18', weights={source!r})"

@@ -2,7 +2,7 @@
 
 import pickle
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,7 @@ from torch import Tensor, nn
 
 from nearsight.errors import InputError, first_line
 from nearsight.read import open_file, read_tensors
-
-SAFETENSORS = ".safetensors"
-PICKLED = (".pt", ".pth", ".bin", ".ckpt", ".tar")
+from nearsight.settings.models import PICKLED, SAFETENSORS
 
 # Names under which training scripts put the weights beside their optimizer, best first.
 _WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model_state_dict", "model", "weights", "net")
@@ -92,7 +90,9 @@ def _inner(content: Any, path: Path) -> dict[str, Tensor]:
     raise InputError(f"{path} holds {type(content).__name__}, not weights by name")
 
 
-def load_weights(network: nn.Module, weights: Mapping[str, Tensor], source: str) -> None:
+def load_weights(
+    network: nn.Module, weights: Mapping[str, Tensor], source: str, *, new: Iterable[str] = ()
+) -> None:
     """Load weights into a network, each into the leaf of its name.
 
     >>> head = nn.Linear(8, 2)
@@ -101,22 +101,25 @@ def load_weights(network: nn.Module, weights: Mapping[str, Tensor], source: str)
     tensor([1.], grad_fn=<Unique2Backward0>)
 
     If no name fits, the prefix that wrappers put before all of them ("module.", "_orig_mod.", "model.") is
-    removed. Raises `InputError` if they do not fit, naming `source`, the leaf and both shapes; the network is
-    then as before.
+    removed. Leaves that are `new` stay as they are. Raises `InputError` if the others do not fit, naming `source`,
+    the leaf and both shapes; the network is then as before.
     """
-    network.load_state_dict(fitting_weights(network, weights, source))
+    network.load_state_dict(fitting_weights(network, weights, source, new=new))
 
 
-def fitting_weights(network: nn.Module, weights: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
+def fitting_weights(
+    network: nn.Module, weights: Mapping[str, Tensor], source: str, *, new: Iterable[str] = ()
+) -> dict[str, Tensor]:
     """Return weights by the names of a network's leaves, which may be on the meta device.
 
     >>> list(fitting_weights(nn.Linear(8, 2, bias=False, device="meta"), {"weight": torch.ones(2, 8)}, "file"))
     ['weight']
 
-    Raises `InputError` if they do not fit, naming `source`, the leaf and both shapes.
+    Those of leaves that are `new` are the network's own. Raises `InputError` if the others do not fit, naming
+    `source`, the leaf and both shapes.
     """
     expected = network.state_dict()
-    fitting = dict(_without_prefix(weights, expected))
+    fitting = dict(_without_prefix(weights, expected)) | {name: expected[name] for name in new}
     for name in expected:
         if name.endswith(_COUNTERS) and name not in fitting:
             fitting[name] = expected[name]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from nearsight.settings.models import ONE_TILE, TIMM
+from nearsight.settings.models import ONE_TILE, TIMM, is_weights_file
 from nearsight.settings.recipe import Recipe, recipe_from_values
 from nearsight.settings.recipes import RECIPES
 
@@ -31,11 +31,12 @@ _SMALLEST_BATCH = 16
 # A batch is at most this share of the set, so that an epoch has some steps.
 _OF_THE_SET = 1 / 16
 
-Weights = Literal["published", "fetched", "own", "offline", "silent", "refused", "none"]
+Weights = Literal["published", "fetched", "own", "file", "offline", "silent", "refused", "none"]
 _SAID: Mapping[Weights, str] = {
     "published": "published weights on this machine",
     "fetched": "published weights that can be downloaded",
     "own": "weights of a run of yours",
+    "file": "weights in a file of yours",
     "offline": "no published weights on this machine, where HF_HUB_OFFLINE forbids to download them",
     "silent": "no published weights on this machine, and the hub that has them does not answer",
     "refused": "no published weights on this machine, and the hub that should have them answers with an error",
@@ -79,7 +80,7 @@ def way_to_weights(facts: Facts, asked: Mapping[str, Any] | None = None) -> str:
     """Say how to start from the published weights that a choice had to do without; empty if there was no need.
 
     >>> way_to_weights(Facts(images=1000, short=224, one_size=True, gpu=False, weights="silent")).partition(": ")[2]
-    'connect this machine to huggingface.co once, or give a run of yours as `weights_of`'
+    'connect this machine to huggingface.co once, or give a run of yours, or a file of weights, as `weights_of`'
     >>> way_to_weights(Facts(images=1000, short=224, one_size=True, gpu=False, weights="published"))
     ''
     """
@@ -88,7 +89,7 @@ def way_to_weights(facts: Facts, asked: Mapping[str, Any] | None = None) -> str:
     name = asks_for_published(asked or {}, facts.short, facts.gpu)
     return (
         f"photographs are learned much faster from the published weights of {name}, which are kept once they are "
-        f"downloaded: {_MISSED[facts.weights]}, or give a run of yours as `weights_of`"
+        f"downloaded: {_MISSED[facts.weights]}, or give a run of yours, or a file of weights, as `weights_of`"
     )
 
 
@@ -122,7 +123,7 @@ def choose_recipe(facts: Facts, asked: Mapping[str, Any] | None = None, *, large
         chosen["width"] = 0.5
     largest = max(largest_tile, given.tile or 0)
     # Published networks have seen larger images, and reduce a small tile to a single place.
-    known = 2 * facts.short if kind == "finetune" and given.weights_of is None else facts.short
+    known = 2 * facts.short if kind == "finetune" and _are_published(given) else facts.short
     fitting = min(max(_SIDES[facts.gpu], largest), known)
     if not facts.one_size or fitting != facts.short:
         chosen["resize_short"] = fitting
@@ -195,6 +196,13 @@ def asks_for_published(asked: Mapping[str, Any], short: int, gpu: bool) -> str |
         return None
     name = given.model if "model" in asked else PUBLISHED[gpu]
     return name if name.startswith(TIMM) else None
+
+
+def _are_published(given: Recipe) -> bool:
+    """Say whether weights to start from are those of a published network, also if they are in a file."""
+    if given.weights_of is None:
+        return True
+    return is_weights_file(given.weights_of) and given.model.startswith(TIMM)
 
 
 def _family(facts: Facts, asked: Mapping[str, Any], given: Recipe) -> str:

@@ -39,7 +39,9 @@ class Recipe:
     model: str = _option("resnet18", f"network: {', '.join(MODELS)}, or timm:NAME")
     pretrained: bool = _option(False, "start from timm's pretrained weights")
     weights_of: str | None = _option(
-        None, "start from the weights of a run of yours, given by its directory, and use its network"
+        None,
+        "start from the weights of a run of yours, given by its directory, and use its network; or from those in a "
+        "file, safetensors or from torch.save, for the model that is named",
     )
     width: float = _option(1.0, "multiplies the channels of our networks")
     tile: int | None = _option(None, "side of the training tiles in pixels, or 'full' for whole images")

@@ -8,7 +8,7 @@ from nearsight.errors import InputError, unknown_name
 from nearsight.read import is_file
 from nearsight.schema import FIRST
 from nearsight.settings.choices import AUTO
-from nearsight.settings.models import TILENET, TILENET_POOLED
+from nearsight.settings.models import SAFETENSORS, TILENET, TILENET_POOLED, TIMM, is_weights_file
 from nearsight.settings.recipe import Recipe, parse_value, read_recipe, recipe_from_values
 
 _FAST = Recipe(
@@ -128,22 +128,29 @@ def make_recipe(data: str | Path, recipe: str | Recipe, fields: dict[str, Any]) 
 
 
 def with_run_taken(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return fields of a recipe, with those taken from the recipe of a run that `weights_of` names.
+    """Return fields of a recipe, with those that follow from the weights that `weights_of` names.
 
     >>> with_run_taken({"tile": 16})
     {'tile': 16}
 
-    This is the network, if no other is requested, and no published weights. Raises `InputError` if there is no
-    run.
+    There are no published weights then, and of a run it is the network, too, if no other is requested. Raises
+    `InputError` if there is neither a run nor a name of a file of weights.
     """
     given = fields.get("weights_of")
     run = None if given is None else parse_value("weights_of", str(given))
     if run is None:
         return fields
+    if is_weights_file(run):
+        if not is_file(Path(run)):
+            raise InputError(f"`weights_of` names a file of weights, and {run} is no file; give one of yours")
+        return {"pretrained": False} | fields
     path = Path(run) / _RECIPE_OF_A_RUN
     if not is_file(path):
+        saved = is_file(Path(run) / "config.json")
+        mend = f"`model='{TIMM}local-dir:{run}'`, if timm saved it" if saved else "one of yours"
         raise InputError(
-            f"`weights_of` takes the directory of a run, and {path} is no file; give one of yours"
+            f"`weights_of` takes the directory of a run, or a file of weights such as FILE{SAFETENSORS}, and {path} "
+            f"is no file; give {mend}"
         )
     held = read_recipe(path, unnumbered=FIRST)
     taken = {"model": held.model, "width": held.width, "model_tile": held.model_tile, "pretrained": False}

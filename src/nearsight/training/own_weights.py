@@ -1,4 +1,4 @@
-"""The weights of a run of one's own, from which another run starts."""
+"""The weights of a run of one's own, or in a file, from which another run starts."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from nearsight.errors import InputError
 from nearsight.models import Preprocessing
 from nearsight.models.gated_attention import attention_names
 from nearsight.models.last_layer import last_layer
-from nearsight.models.weights import load_weights
+from nearsight.models.weights import load_weights, read_weights
 from nearsight.progress import Progress
 from nearsight.runs import Run
 from nearsight.settings import Recipe
@@ -44,8 +44,26 @@ def begin_with_own_weights(
         with torch.random.fork_rng(devices=[]):
             replace(made, attention=True).finished(held.network)
         new = (*new, *attention_names(network))
-    own, weights = network.state_dict(), held.network.state_dict()
-    load_weights(network, weights | {name: own[name] for name in new}, f"the run {recipe.weights_of}")
+    load_weights(network, held.network.state_dict(), f"the run {recipe.weights_of}", new=new)
     head = "the last layer included" if same else "and a new last layer, as the classes are others"
     progress.say(f"starts from the weights of {recipe.weights_of}, {head}")
     return replace(held.preprocessing, resize_short=recipe.resize_short, resize_to=None, crop=None)
+
+
+def begin_with_file(network: nn.Module, recipe: Recipe, progress: Progress) -> None:
+    """Give a network the weights in the file that a recipe names, all but those of the last layer.
+
+    >>> begin_with_file(network, Recipe(weights_of="resnet18.pth", model="timm:resnet18"), progress)  # doctest: +SKIP
+
+    A file does not say which classes its last layer tells apart, so that layer keeps the weights that the network
+    came with. Raises `InputError` for a file that cannot be read, and if it holds the weights of another network.
+    """
+    assert recipe.weights_of is not None
+    weights = read_weights(recipe.weights_of)
+    try:
+        load_weights(network, weights, recipe.weights_of, new=last_layer(network))
+    except InputError as error:
+        raise InputError(
+            f"{error}; `model` is {recipe.model}: give the network whose weights the file holds"
+        ) from error
+    progress.say(f"starts from the weights in {recipe.weights_of}, with a new last layer")

@@ -15,12 +15,14 @@ from nearsight.data.reduced_images import reduced_large
 from nearsight.errors import InputError, first_line
 from nearsight.models import Architecture, Classifier, Preprocessing, build, receptive_field
 from nearsight.models.classifier import Network
+from nearsight.models.last_layer import begin_even
 from nearsight.models.preprocessing import Interpolation
 from nearsight.models.probing import eval_mode
 from nearsight.models.quick import whiten
 from nearsight.numbers import counted
 from nearsight.progress import SILENT, Progress
 from nearsight.settings import Recipe
+from nearsight.settings.models import TIMM, is_weights_file
 from nearsight.settings.pooled import MEAN
 from nearsight.settings.tile_schedule import Size, TileSizes, parse_schedule
 from nearsight.shortage import is_shortage
@@ -28,7 +30,7 @@ from nearsight.together import ONE_PROCESS, Processes
 from nearsight.training.batches import StreamedTiles, training_size
 from nearsight.training.memory_tiles import MemoryTiles
 from nearsight.training.order import generator
-from nearsight.training.own_weights import begin_with_own_weights
+from nearsight.training.own_weights import begin_with_file, begin_with_own_weights
 
 STATISTICS_IMAGES = 5000
 # Whitening is measured on as many pixels as this many small images have; more would only cost time and memory.
@@ -62,6 +64,7 @@ def build_classifier(
         tile=built_for,
         attention=recipe.pooling == "attention",
     )
+    in_file = recipe.weights_of is not None and is_weights_file(recipe.weights_of)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(generator(recipe.seed, "weights").initial_seed())
         if network is not None:
@@ -74,6 +77,10 @@ def build_classifier(
                 width=recipe.width,
                 tile=built_for,
             )
+        if recipe.weights_of is not None or (recipe.pretrained and not _keeps_classes(network, images)):
+            begin_even(network)
+        if in_file:
+            begin_with_file(network, recipe, progress)
         network = architecture.finished(network)
     if recipe.tile is None:
         _require_whole(network, images, recipe, size)
@@ -85,9 +92,9 @@ def build_classifier(
     progress.say(seen.sentence())
     if warning := seen.warning():
         progress.warn(warning)
-    if recipe.weights_of is not None:
+    if recipe.weights_of is not None and not in_file:
         preprocessing = begin_with_own_weights(network, recipe, images.classes, progress)
-    elif recipe.pretrained:
+    elif recipe.pretrained or (in_file and recipe.model.startswith(TIMM)):
         preprocessing = pretrained_preprocessing(network, recipe.resize_short)
     else:
         if images.pixels is None:
@@ -110,6 +117,12 @@ def build_classifier(
         layer.weight.requires_grad_(False)
     made = Classifier(network, architecture, images.classes, tile, preprocessing, pooling=recipe.pooled)
     return made, size
+
+
+def _keeps_classes(network: nn.Module, images: ImageSet) -> bool:
+    """Say whether a network of timm has the last layer of its published weights, as the number of classes fits."""
+    config = getattr(network, "pretrained_cfg", None)
+    return isinstance(config, dict) and config.get("num_classes") == len(images.classes)
 
 
 def begin_classifier(

@@ -22,6 +22,7 @@ from nearsight.settings.auto import (
     way_to_weights,
     written_choice,
 )
+from nearsight.settings.models import is_weights_file
 from nearsight.settings.recipe import recipe_from_values
 from nearsight.settings.recipes import with_run_taken
 from nearsight.study.settings import STUDY, Study
@@ -42,7 +43,7 @@ def facts_of(images: ImageSet, asked: Mapping[str, Any], machine: Machine) -> Fa
     gpu = machine.torch_device().type != "cpu"
     given = recipe_from_values(asked)
     if given.weights_of is not None:
-        weights: Weights = "own"
+        weights: Weights = "file" if is_weights_file(given.weights_of) else "own"
     elif given.pretrained:
         # Whether they are available shows when they are downloaded.
         weights = "published"
