@@ -26,11 +26,17 @@ def find(monkeypatch: pytest.MonkeyPatch) -> Find:
     """Return what makes the command find some parts, without looking for them, and print nothing of them."""
 
     class Found(dict[str, Any]):
+        classes, class_images = ("cat", "deer"), (100, 100)
+
+        def __init__(self, parts: dict[str, Any], split: str) -> None:
+            super().__init__(parts)
+            self.split = split
+
         def to_json(self) -> dict[str, Any]:
             return {}
 
     def find(**parts: Any) -> None:
-        monkeypatch.setattr("nearsight.verbs.diagnose", lambda *_, **__: Found(parts))
+        monkeypatch.setattr("nearsight.verbs.diagnose", lambda *_, split, **__: Found(parts, split))
         monkeypatch.setattr("nearsight.cli.show.print_diagnosis", lambda *_: None)
 
     return find
@@ -149,8 +155,7 @@ def test_where_test_images_are_too_few_training_images_are_asked_next(
     find: Find,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    verdicts = SimpleNamespace(verdicts=(), shortcuts=(), typical_limit=limit, left_out=())
-    find(verdicts=verdicts)
+    find(verdicts=SimpleNamespace(verdicts=(), typical_limit=limit, left_out=(), limits=()))
     assert main(["diagnose", str(trained), *options, "--out", "out"]) == 0
     assert capsys.readouterr().out.startswith(following.format(run=trained))
 
@@ -174,7 +179,10 @@ def test_a_background_that_decides_is_repaired_next(
 def test_a_repair_of_what_training_images_show_takes_their_diagnosis(
     trained: Path, find: Find, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    find(verdicts=SimpleNamespace(verdicts=(), shortcuts=(1,), typical_limit=None, left_out=()))
+    one = SimpleNamespace(
+        class_number=1, verdict="shortcut", told="blurred", ruled=tuple(range(40)), interventions=()
+    )
+    find(verdicts=SimpleNamespace(verdicts=(one,), typical_limit=None, left_out=(), limits=()))
     asked: list[dict[str, Any]] = []
     monkeypatch.setattr(
         "nearsight.verbs.foreseen.seconds_of_repair", lambda *_, **given: asked.append(given) or 60.0

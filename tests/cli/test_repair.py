@@ -77,7 +77,9 @@ def test_the_conclusion_comes_first_and_what_to_do_next_last(
     assert main(["repair", str(trained), *CPU]) == 0
     assert asked["verdicts"] == "all"
     lines = capsys.readouterr().out.strip().splitlines()
-    assert lines[0].startswith("More images without the shortcut are right than before for 1 of 2 shortcuts")
+    assert lines[0].startswith(
+        "Gain: more images without the shortcut are right than before for 1 of 2 shortcuts"
+    )
     assert lines[-3:-1] == [
         f"the new run: repairs/{trained.name}/run",
         f"the page: repairs/{trained.name}/report.html",

@@ -9,14 +9,36 @@ import pytest
 from nearsight.diagnosis.verdicts.limits import ClassLimit
 from nearsight.diagnosis.verdicts.verdict import Verdict
 from nearsight.errors import InputError
-from nearsight.repair.choosing import Chosen, check_names, choose, left_alone
+from nearsight.repair.choosing import (
+    Chosen,
+    check_names,
+    choose,
+    left_alone,
+    left_to_learn,
+    verdicts_of,
+)
 from nearsight.statistics import Estimate
 
 CLASSES = ("cat", "deer", "red:fox")
 
 
-def verdict(class_number: int, word: str = "shortcut") -> Any:
-    return SimpleNamespace(class_number=class_number, verdict=word, ruled=(), interventions=())
+AHEAD, LEVEL = Estimate(0.3, 0.1, 0.5, 80), Estimate(0.0, -0.1, 0.2, 80)
+ALL, MOST = Estimate(1.0, 0.9, 1.0, 40), Estimate(0.9, 0.8, 0.95, 40)
+
+
+def verdict(
+    class_number: int, word: str = "shortcut", difference: Estimate = AHEAD, images: Iterable[int] = ()
+) -> Any:
+    return SimpleNamespace(
+        class_number=class_number,
+        verdict=word,
+        told="a frame",
+        ruled=tuple(images),
+        interventions=(),
+        difference=difference,
+        accuracy_with=ALL,
+        accuracy_without=MOST,
+    )
 
 
 class Found(dict[str, Any]):
@@ -89,6 +111,39 @@ def test_nothing_proven_names_what_could_be_taken_by_name() -> None:
         InputError, match=r"nothing to repair: .* found no shortcut and no suspect: there are too few images"
     ):
         choose(Found())  # type: ignore[arg-type]
+
+
+def test_a_suspect_on_which_little_depends_is_to_be_looked_at() -> None:
+    with pytest.raises(InputError) as raised:
+        choose(Found(verdict(0, "suspect", LEVEL, range(62))))  # type: ignore[arg-type]
+    assert str(raised.value) == (
+        "nothing to repair: the diagnosis of train proves no shortcut; look at cat:1: a frame is a suspect on which "
+        "little depends: 100 % (90 to 100) of cat with it are right, and 90 % (80 to 95) without it; a repair would "
+        "need images of cat without it that are wrong; 62 of 100 images of cat have what is to be removed, so the "
+        "class would be learned from 38, and may be right less often than now; to remove it all the same, "
+        "`verdicts` takes 'cat:1'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("images", "few"),
+    [([range(62)], 38), ([range(50)], None), ([range(40)], None), ([range(30), range(20, 55)], 45)],
+)
+def test_it_is_said_beforehand_if_few_images_would_be_left(images: list[range], few: int | None) -> None:
+    found: Any = Found(*(verdict(1, images=some) for some in images), verdict(0))
+    chosen = [*verdicts_of(found)]
+    said = left_to_learn(found, chosen)
+    assert [f"learned from {few}," in one and " images of deer " in one for one in said] == (
+        [] if few is None else [True]
+    )
+
+
+def test_half_of_a_class_of_few_images_is_not_too_few() -> None:
+    found: Any = Found(verdict(1, images=range(10)))
+    found.class_images = (20,) * 3
+    assert left_to_learn(found, [*verdicts_of(found)]) == ()
+    found.class_images = (19,) * 3
+    assert len(left_to_learn(found, [*verdicts_of(found)])) == 1
 
 
 def costless(class_number: int) -> Any:

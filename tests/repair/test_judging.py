@@ -57,6 +57,11 @@ def test_what_changed_is_that_of_the_rules(
     assert (without.change.low or 0.0) > 0
     [moved] = found.moved
     assert (moved.images, moved.before.value, moved.after.value) == (40, 1.0, 0.0)
+    as_they_are, put_on = found.beside
+    assert [(row.having, row.shortcut, row.images) for row in found.beside] == [(False, 0, 40), (True, 0, 40)]
+    # Green is what the old one says of all without the stamp, and red of all with it.
+    assert (as_they_are.before.value, as_they_are.after.value) == (0.5, 1.0)
+    assert (put_on.before.value, put_on.after.value) == (0.0, 1.0)
     assert [round(row.before.value or 0.0, 2) for row in found.by_class] == [0.5, 1.0, 0.0]
     assert (found.overall.before.value, found.overall.after.value) == (0.5, 1.0)
     assert {(one.having, one.before, one.after) for one in found.examples} == {(True, 0, 0), (False, 1, 0)}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from tests.repair.made_repair import make_repair, share
+from tests.repair.made_repair import change, make_repair, share
 
 from nearsight.errors import InputError
 from nearsight.repair.result import LEAST, REPAIR, Repair
@@ -18,10 +18,11 @@ def test_the_conclusion_says_what_was_won_of_what_and_at_what_cost() -> None:
     found = make_repair()
     won, *_ = replace(found, shortcuts=found.shortcuts[:1]).sentences()
     assert won == (
-        "Of images of bird without it (a green tint of bird), 75 % (65 to 85) are right, and 19 % (9 to 29) were "
-        "before: +56.2 points (48.2 to 64.2) of the 77.1 by which bird with it was ahead. "
-        "Of all test images, 72 % (62 to 82) are right, and 70 % (60 to 80) were before, which proves no change: "
-        "+2.0 points (−6.0 to 10.0)"
+        "Gain: of images of bird without it (a green tint of bird), 75 % (65 to 85) are right, and 19 % (9 to 29) "
+        "were before: +56.2 points (48.2 to 64.2) of the 77.1 by which bird with it was ahead. "
+        "Cost: no loss is proven; of all test images, 72 % (62 to 82) are right, and 70 % (60 to 80) were before, "
+        "which proves no change: +2.0 points (−6.0 to 10.0). "
+        "It pays: a gain is proven, and no loss of all test images"
     )
 
 
@@ -36,22 +37,25 @@ def one_shortcut(without: Estimate, overall: Estimate | None = None) -> Repair:
 def test_what_is_sure_comes_before_what_too_few_images_cannot_say() -> None:
     unsure, loss = Estimate(0.18, -0.09, 0.42, 11), Estimate(-0.15, -0.22, -0.08, 100)
     conclusion, *further = one_shortcut(unsure, loss).sentences()
-    ahead, moved, overall, won = conclusion.split(". ")
+    overall, gain, weighed = conclusion.split(". ")
+    assert overall.startswith("Cost: of all test images")
+    ahead, moved = gain.split("; ")
     assert ahead.startswith(
-        "Unedited images of bird with a green tint of bird are right more often than those"
+        "Gain: unedited images of bird with a green tint of bird are right more often than those"
     )
     assert moved.startswith(
-        "When the repair's own edit adds a green tint of bird to 200 images of other classes, "
+        "when the repair's own edit adds a green tint of bird to 200 images of other classes, "
     )
-    assert overall.startswith("Of all test images")
-    assert "proves no change" not in ahead + moved + overall
-    assert won.endswith("which proves no change: +18.0 points (−9.0 to 42.0)")
-    assert not {ahead, moved} & set(further)
+    assert "proves no change" not in conclusion
+    assert weighed.startswith("It pays where the shortcut does not go with the class: ")
+    [won] = [line for line in further if line.endswith("which proves no change: +18.0 points (−9.0 to 42.0)")]
+    assert not {ahead.removeprefix("Gain: "), moved} & set(further)
     few = one_shortcut(unsure)
     few = replace(few, groups=tuple(replace(row, images=LEAST - 1) for row in few.groups))
-    moved, won, overall = few.sentences()[0].split(". ")
-    assert moved.startswith("When the repair's own edit")
-    assert won.startswith("Only 9 test images of bird are without it")
+    conclusion, won, *_ = few.sentences()
+    moved, overall, _ = conclusion.split(". ")
+    assert moved.startswith("Gain: when the repair's own edit")
+    assert won.startswith("only 9 test images of bird are without it")
     assert "proves no change" in overall
 
 
@@ -60,7 +64,8 @@ def test_a_shortcut_that_is_not_proven_to_do_less_does_not_lead() -> None:
     same = tuple(replace(row, change=Estimate(-0.02, -0.05, 0.01, 200)) for row in found.moved)
     groups = tuple(replace(row, after=row.before) for row in found.groups)
     found = replace(found, moved=same, groups=groups)
-    assert found.sentences()[0].startswith("Of images of bird without it")
+    assert found.sentences()[0].startswith("Gain: none is proven; of images of bird without it")
+    assert found.weighed == "Neither a gain nor a loss of all test images is proven"
     assert any(line.startswith("unedited images") for line in found.sentences()[1:])
     assert any(line.startswith("when the repair's own edit adds") for line in found.sentences()[1:])
 
@@ -68,20 +73,22 @@ def test_a_shortcut_that_is_not_proven_to_do_less_does_not_lead() -> None:
 def test_of_several_shortcuts_those_that_move_fewer_images_are_counted_if_no_gain_is_proven() -> None:
     found = make_repair()
     unsure = tuple(replace(row, change=Estimate(0.02, -0.01, 0.05, 32)) for row in found.groups)
-    first, second, _ = replace(found, groups=unsure).sentences()[0].split(". ")
+    first, *_ = replace(found, groups=unsure).conclusion
     assert first == (
-        "When the repair's own edits add them to images of other classes, 1 of 2 shortcuts moves fewer of these than "
-        "before"
+        "Gain: when the repair's own edits add them to images of other classes, 1 of 2 shortcuts moves fewer of "
+        "these than before"
     )
-    assert second.endswith("for 0 of 2 shortcuts")
-    assert replace(found, groups=unsure, moved=()).sentences()[0].startswith(second)
+    none, *_ = replace(found, groups=unsure, moved=()).conclusion
+    assert none.startswith(
+        "Gain: none is proven; more images without the shortcut are right than before for 0 of 2"
+    )
 
 
 def test_of_several_shortcuts_the_conclusion_counts_those_that_were_won_back() -> None:
     conclusion, worst, first, second, *_ = make_repair().sentences()
     assert worst.endswith("; it is still the worst")
     assert conclusion.startswith(
-        "More images without the shortcut are right than before for 1 of 2 shortcuts. Of all test images, "
+        "Gain: more images without the shortcut are right than before for 1 of 2 shortcuts. Cost: no loss is proven; "
     )
     assert first.startswith("of images of bird without it (a green tint of bird), 75 % (65 to 85) are right")
     assert second == "no test image of fish is without it (a white border), so what was won back is unknown"
@@ -106,7 +113,9 @@ def test_groups_of_few_images_are_not_the_worst() -> None:
 def test_what_holds_zero_proves_nothing(change: Estimate, proves: bool) -> None:
     found = make_repair()
     groups = tuple(replace(row, change=change) for row in found.groups)
-    won = replace(found, groups=groups).sentences()[2]
+    [won] = [
+        line for line in replace(found, groups=groups).sentences() if line.startswith("of images of bird wi")
+    ]
     assert ("proves no change" in won) is not proves
     assert "of the 77.1" not in won
 
@@ -145,6 +154,98 @@ def test_images_with_it_may_be_ahead_or_behind_and_no_number_of_points_has_a_sig
     assert unsure.startswith("less often than those without it, by 2.0 points (−")
     assert unsure.endswith(", which proves no difference")
     assert ahead_now(share(50, 100), share(50, 100)).startswith("as often as those without it (−")
+
+
+def weighed(put_on: int, *, having: int = 10, overall: int = -150) -> Repair:
+    """A repair of a tenth of the images: of 48 with it, 46 were right and so many are; of 200 others with it put on,
+    100 were right and so many more are."""
+    found = make_repair()
+    rows = (
+        change("bird with it", 46, having, 48, of=0, shortcut=0, having=True),
+        change("bird without it", 6, 24, 32, of=0, shortcut=0, having=False),
+    )
+    beside = (
+        change("other classes", 700, 660, 900, shortcut=0, having=False),
+        change("other classes with it put on", 100, 100 + put_on, 200, shortcut=0, having=True),
+    )
+    return replace(
+        found,
+        shortcuts=found.shortcuts[:1],
+        groups=rows,
+        beside=beside,
+        overall=change("all", 700, 700 + overall, 1000),
+    )
+
+
+def test_a_proven_loss_comes_first_and_is_weighed_against_what_would_be_gained() -> None:
+    pays, costs = weighed(80), weighed(0)
+    for found in (pays, costs):
+        cost, gain, _ = found.conclusion
+        assert cost == (
+            "Cost: of all test images, 55 % (45 to 65) are right, and 70 % (60 to 80) were before: "
+            "−15.0 points (−23.0 to −7.0)"
+        )
+        assert gain.startswith("Gain: of images of bird without it")
+        assert found.loses
+    assert pays.pays
+    # A tenth: half of −75 and half of 56.25 points; the others: half of −4.4 and half of 40.
+    value = 0.1 * (-0.75 + 0.5625) / 2 + 0.9 * (-40 / 900 + 0.4) / 2
+    assert pays.weighed.startswith(
+        "It pays where the shortcut does not go with the class: if half of every class's images had it, so that it "
+        "said nothing, "
+    )
+    assert (
+        f" would be right, and {points(0.1 * (46 / 48 + 6 / 32) / 2 + 0.9 * (7 / 9 + 0.5) / 2, 0)} % before"
+        in (pays.weighed)
+    )
+    assert f": +{points(value)} points (" in pays.weighed
+    assert not costs.pays
+    assert costs.weighed.startswith("It costs more than it gains: if half of every class's images had it, ")
+    assert "which proves no change: −" in costs.weighed
+
+
+def test_of_several_shortcuts_those_that_would_gain_are_counted_against_those_that_would_lose() -> None:
+    found = make_repair()
+    one = weighed(80)
+    again = tuple(replace(row, shortcut=1) for row in (*one.groups, *one.beside))
+    both = replace(
+        found, overall=one.overall, groups=(*one.groups, *again[:2]), beside=(*one.beside, *again[2:])
+    )
+    assert both.pays
+    assert both.weighed.endswith(
+        "more images would be right than before for 2 of 2 shortcuts, and fewer for 0"
+    )
+    worse = tuple(
+        replace(row, change=Estimate(-0.9, -0.95, -0.85, 200)) if row.shortcut == 1 else row
+        for row in both.beside
+    )
+    assert not replace(both, beside=worse).pays
+
+
+def test_without_a_proven_loss_a_repair_pays_whatever_it_would_do_elsewhere() -> None:
+    found = weighed(-80, overall=20)
+    assert found.pays
+    assert found.weighed == "It pays: a gain is proven, and no loss of all test images"
+
+
+def test_an_older_repair_with_a_loss_is_weighed_by_whether_a_gain_is_proven() -> None:
+    found = replace(weighed(80), beside=())
+    assert found.pays
+    assert found.weighed.endswith(": a loss is proven, and a gain as well")
+    none = replace(found, groups=(), moved=())
+    assert not none.pays
+    assert none.weighed == "It costs more than it gains: a loss is proven, and no gain"
+
+
+def test_if_all_test_images_gain_that_is_a_gain() -> None:
+    found = make_repair()
+    rose = replace(found, overall=replace(found.overall, change=Estimate(0.02, 0.01, 0.03, 1000)))
+    gain, cost, said = rose.conclusion
+    assert gain.endswith(
+        "; of all test images, 72 % (62 to 82) are right, and 70 % (60 to 80) were before: +2.0 points (1.0 to 3.0)"
+    )
+    assert cost == "Cost: no loss of all test images"
+    assert said.startswith("It pays: ")
 
 
 def test_a_gain_beyond_the_gap_is_no_part_of_it() -> None:
@@ -186,7 +287,7 @@ def test_the_conclusion_begins_with_a_shortcut_that_is_still_there() -> None:
     assert found.before is not None
     conclusion, *_ = replace(found, after=(*found.before, *(found.after or ()))).sentences()
     assert conclusion.startswith(
-        "Still a shortcut on the test images: bird (a green tint). More images without the shortcut"
+        "Still a shortcut on the test images: bird (a green tint). Gain: more images without the shortcut"
     )
     assert found.sentences()[0] in conclusion
 
@@ -207,7 +308,7 @@ def test_nothing_is_concluded_of_a_few_images() -> None:
     found = make_repair()
     groups = tuple(replace(row, images=9) if row.having is False else row for row in found.groups)
     conclusion, _, first, *_ = replace(found, groups=groups).sentences()
-    assert "for 0 of 2 shortcuts" in conclusion
+    assert "are right than before" not in conclusion
     assert first.startswith(
         "only 9 test images of bird are without it (a green tint of bird), too few to say"
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nearsight.progress import QUARTER_HOUR, duration
+from nearsight.repair.following import Following, Next
 from nearsight.report.page.going_on import tile_within
 from nearsight.statistics.writing import per_cent
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from nearsight.runs import Run
     from nearsight.study import Comparison
 
+# A repair skips no tile.
+SKIP_BLANK = "skip_blank"
 _SAYS_FIRST = "says how long it takes before it begins"
 _RELIES = "what it relies on, and where it errs"
 
@@ -98,55 +101,66 @@ def after_comparing(comparison: "Comparison") -> str | None:
 
 def after_diagnosing(
     run: str,
-    shortcuts: int,
+    follows: Following,
     seconds: float,
-    train: str | None = None,
+    out: str,
     repair: Callable[[], float | None] = lambda: None,
     diagnosis: Callable[[], float | None] = lambda: None,
     tiles: Mapping[str, int] | None = None,
-    chose: str | None = None,
 ) -> str:
-    """Say what follows the diagnosis of a run: a repair if shortcuts are proven, otherwise maps of single images.
+    """Say what follows the diagnosis of a run (`repair.following`), with its cost.
 
-    If the test images were too few to find a shortcut, the training images may be asked; `train` says where, and
-    `tiles` are the options about tiles with which the first were. `chose` is where the diagnosis is if it is of
-    training images, by which a repair chooses. `repair` and `diagnosis` measure how many seconds these take; each is
-    called only if it is suggested.
+    `out` is where the diagnosis is, and `tiles` are its options about tiles. `repair` and `diagnosis` measure how
+    many seconds these take; each is called only if it is suggested.
 
-    >>> after_diagnosing("runs/a", 1, 130.0, repair=lambda: 425.0)
+    >>> shortcut = Following(Next.REPAIR, 1)
+    >>> after_diagnosing("runs/a", shortcut, 130.0, "a", repair=lambda: 425.0)
     'next: nearsight repair runs/a (diagnoses its training images and trains on: about 7:05)'
-    >>> after_diagnosing("runs/a", 1, 130.0, repair=lambda: 305.0, chose="more")
+    >>> chosen = Following(Next.REPAIR, 1, chooses=True)
+    >>> after_diagnosing("runs/a", chosen, 130.0, "more", repair=lambda: 305.0)
     'next: nearsight repair runs/a --diagnosis more (trains on without it: about 5:05)'
-    >>> after_diagnosing("runs/a", 1, 130.0, repair=lambda: 1619.0, chose="more").rpartition(" (")[2]
+    >>> after_diagnosing("runs/a", chosen, 130.0, "more", repair=lambda: 1619.0).rpartition(" (")[2]
     'trains on without it: about 26:59; less with --no-again, which does not diagnose the test images)'
-    >>> after_diagnosing("runs/a", 0, 130.0)
+    >>> after_diagnosing("runs/a", Following(Next.BY_NAME, 1, True, "deer:1", "removes a suspect"), 130.0, "more")
+    'next: nearsight repair runs/a --diagnosis more --verdicts deer:1 (removes a suspect)'
+    >>> maps = Following(Next.MAPS)
+    >>> after_diagnosing("runs/a", maps, 130.0, "a")
     'next: nearsight heatmap runs/a IMAGE (what speaks for each class in one image: some seconds)'
-    >>> after_diagnosing("runs/a", 0, 130.0, tiles={"tile": 24, "stride": 6}).partition(" (")[0]
+    >>> after_diagnosing("runs/a", maps, 130.0, "a", tiles={"tile": 24, "stride": 6}).partition(" (")[0]
     'next: nearsight heatmap runs/a IMAGE --tile 24'
-    >>> after_diagnosing("runs/a", 0, 130.0, "more", diagnosis=lambda: 90.0).rpartition(" --out ")[2]
-    'more (shortcuts alone, in more images: about 1:30)'
-    >>> after_diagnosing("runs/a", 0, 130.0, "more", tiles={"stride": 64, "skip_blank": 16}).partition(" --split")[0]
+    >>> after_diagnosing("runs/a", Following(Next.LOOK, name="deer:1", why="blurred is a suspect"), 130.0, "a")
+    'next: nearsight heatmap runs/a IMAGE (look at images with deer:1: blurred is a suspect)'
+    >>> more = Following(Next.MORE)
+    >>> after_diagnosing("runs/a", more, 130.0, "a", diagnosis=lambda: 90.0).rpartition(" --out ")[2]
+    'a-train (shortcuts alone, in more images: about 1:30)'
+    >>> after_diagnosing("runs/a", more, 130.0, "a", tiles={"stride": 64, "skip_blank": 16}).partition(" --split")[0]
     'next: nearsight diagnose runs/a --stride 64 --skip-blank 16'
     """
     named, given = shlex.quote(run), _options(tiles)
-    if shortcuts:
+    if follows.next in (Next.REPAIR, Next.BY_NAME):
         expected = repair()
-        if chose is not None:
+        if follows.chooses:
+            asked = f"{named} --diagnosis {shlex.quote(out)}"
+            does = f"trains on without {'it' if follows.shortcuts == 1 else 'them'}"
+            if follows.next is Next.BY_NAME:
+                asked, does = f"{asked} --verdicts {shlex.quote(follows.name)}", follows.why
+            elif follows.why:
+                does = f"{does}; {follows.why}"
             cost = "" if expected is None else f": {_of_repair(expected)}"
-            asked = f"{named} --diagnosis {shlex.quote(chose)}"
-            return f"next: nearsight repair {asked} (trains on without {'it' if shortcuts == 1 else 'them'}{cost})"
+            return f"next: nearsight repair {asked} ({does}{cost})"
         cost = f"longer than these {duration(seconds)}" if expected is None else _of_repair(expected)
-        return f"next: nearsight repair {named}{given} (diagnoses its training images and trains on: {cost})"
-    if train is not None:
-        asked = f"{named}{given} --split train --parts verdicts --out {shlex.quote(train)}"
+        sides = _options({name: one for name, one in (tiles or {}).items() if name != SKIP_BLANK})
+        return f"next: nearsight repair {named}{sides} (diagnoses its training images and trains on: {cost})"
+    if follows.next is Next.MORE:
+        asked = f"{named}{given} --split train --parts verdicts --out {shlex.quote(f'{Path(out)}-train')}"
         expected = diagnosis()
         cost = "" if expected is None else f": {_about(expected)}"
         return f"next: nearsight diagnose {asked} (shortcuts alone, in more images{cost})"
-    looked = {name: one for name, one in (tiles or {}).items() if name == "tile"}
-    return (
-        f"next: nearsight heatmap {named} IMAGE{_options(looked)} "
-        "(what speaks for each class in one image: some seconds)"
-    )
+    looked = _options({name: one for name, one in (tiles or {}).items() if name == "tile"})
+    why = "what speaks for each class in one image: some seconds"
+    if follows.next is Next.LOOK:
+        why = f"look at images with {follows.name}: {follows.why}"
+    return f"next: nearsight heatmap {named} IMAGE{looked} ({why})"
 
 
 def after_repairing(
@@ -154,11 +168,13 @@ def after_repairing(
     left: Sequence[str] | None,
     seconds: Callable[[], float | None] = lambda: None,
     tiles: Mapping[str, int] | None = None,
+    before: str | None = None,
 ) -> str:
     """Say what follows a repair: whether the new run uses something else instead, or what is done with that.
 
     `left` are the names of classes whose shortcuts were found on the test images after the repair, None if that was
-    not asked; `seconds` measures how long it takes to find out, with the options `tiles`.
+    not asked; `seconds` measures how long it takes to find out, with the options `tiles`. `before` is the run that
+    was repaired, if the new one costs more than it gains.
 
     >>> after_repairing(Path("runs/a/repair/run"), None, lambda: 905.0, {"stride": 12})
     'next: nearsight diagnose runs/a/repair/run --stride 12 (does anything else decide? about 15:05)'
@@ -166,7 +182,14 @@ def after_repairing(
     'next: nearsight repair runs/a/repair/run (test images still show shortcuts of deer, cat)'
     >>> after_repairing(Path("runs/a/repair/run"), [])
     'next: nearsight predict runs/a/repair/run IMAGES (no shortcut is found on the test images)'
+    >>> after_repairing(Path("runs/a/repair/run"), [], before="runs/a")
+    'next: nearsight predict runs/a IMAGES (with the run as it was, as the repair costs more than it gains)'
     """
+    if before is not None:
+        return (
+            f"next: nearsight predict {shlex.quote(before)} IMAGES "
+            "(with the run as it was, as the repair costs more than it gains)"
+        )
     named = shlex.quote(str(run))
     if left is None:
         expected = seconds()

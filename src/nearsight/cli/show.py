@@ -267,8 +267,8 @@ def print_diagnosis(found: Diagnosis, out: str) -> None:
 
 def print_repair(found: Repair) -> None:
     """Print the conclusion of a repair, its figures on the test images, and where page and new run are."""
-    conclusion, *others = found.sentences()
-    print_lines([conclusion, "", *(f"- {line}" for line in others), ""])
+    _, *others = found.sentences()
+    print_lines([*(f"{line}." for line in found.conclusion), "", *(f"- {line}" for line in others), ""])
     rows = [
         [row.name, *(with_interval(one) for one in (row.before, row.after, row.change)), f"{row.images:,}"]
         for row in (found.overall, *found.groups)

@@ -7,6 +7,7 @@ import numpy as np
 from nearsight.diagnosis import Diagnosis
 from nearsight.diagnosis.verdicts.interventions import WITHOUT
 from nearsight.diagnosis.verdicts.part import VERDICTS
+from nearsight.diagnosis.verdicts.rule import SUSPECT
 from nearsight.diagnosis.verdicts.verdict import Verdict
 
 # Between these quantiles of their accuracies, classes differ anyway. Of the 15 plants of five development
@@ -48,3 +49,16 @@ def costs_nothing(verdict: Verdict, usual: tuple[float, float]) -> bool:
         return False
     bare = having.value * min(1.0, taken_off.after.high - (taken_off.change.chance or 0.0))
     return having.low <= usual[1] and min(lacking, bare) >= usual[0]
+
+
+def little_depends(verdict: Verdict) -> bool:
+    """Return whether a suspect's class is not shown to be right more often with it than without it.
+
+    >>> little_depends(verdict)  # doctest: +SKIP
+    True
+
+    This goes by the 95 % interval of the difference. False for a shortcut, which is proven otherwise, and if every
+    image of the class has it, so that nothing can be compared.
+    """
+    low = verdict.difference.low
+    return verdict.verdict == SUSPECT and low is not None and low <= 0

@@ -18,7 +18,7 @@ from nearsight.numbers import counted
 from nearsight.progress import SILENT, Progress
 from nearsight.repair.edited import edit_image
 from nearsight.repair.result import SHOWN, Change, Example, FoundAgain
-from nearsight.repair.shortcut import BACKGROUND, Shortcut
+from nearsight.repair.shortcut import BACKGROUND, EditIn, Shortcut
 from nearsight.statistics import accuracy_estimate, change_estimate, jaccard
 
 # The number of images of other classes to which a shortcut is added.
@@ -34,6 +34,7 @@ class Judged:
     overall: Change
     groups: tuple[Change, ...]
     moved: tuple[Change, ...]
+    beside: tuple[Change, ...]
     by_class: tuple[Change, ...]
     examples: tuple[Example, ...]
 
@@ -53,9 +54,10 @@ def judge(
     >>> judge(Decision.of(old), Decision.of(new), sets["test"], shortcuts).overall.change  # doctest: +SKIP
 
     For each shortcut, its class's images with it and without it are reported separately; and it is added to at
-    most `MOST_MOVED` images of other classes, drawn with `seed`: how many of them become the class? For a
-    background, the class's images as they are count as with it, and the same images on a background of another
-    class as without it. `known` are the predictions of both on `test`, int64 (n,), if they are already known.
+    most `MOST_MOVED` images of other classes, drawn with `seed`: how many of them become the class, and how many are
+    right, with it and as they are? For a background, the class's images as they are count as with it, and the same
+    images on a background of another class as without it. `known` are the predictions of both on `test`, int64 (n,),
+    if they are already known.
     """
     return _Judging(before, after, test, seed, progress).judged(shortcuts, known)
 
@@ -84,13 +86,21 @@ class _Judging:
         everything = np.ones(len(test), dtype=np.bool_)
         groups: list[Change] = []
         moved: list[Change] = []
+        beside: list[Change] = []
         for place, shortcut in enumerate(shortcuts):
             groups += self._groups(place, shortcut, was, now)
-            moved += self._moved(place, shortcut)
+            others = test.labels != shortcut.class_number
+            beside.append(_change("other classes", was, now, others, None, place, False))
+            if shortcut.put_on is not None and shortcut.seen_in != BACKGROUND:
+                for found, row in zip(
+                    (moved, beside), self._moved(place, shortcut, shortcut.put_on), strict=True
+                ):
+                    found.append(row)
         return Judged(
             overall=_change("all", was, now, everything),
             groups=tuple(groups),
             moved=tuple(moved),
+            beside=tuple(beside),
             by_class=tuple(
                 _change(test.classes[number], was, now, test.labels == number, number)
                 for number in np.unique(test.labels).tolist()
@@ -117,29 +127,29 @@ class _Judging:
         if regions is None or shortcut.put_on is None:
             return
         asked = np.flatnonzero(mine & regions.known)
-        old, new = self._put_on(shortcut, asked)
+        old, new = self._put_on(shortcut.put_on, asked)
         every = np.ones(len(asked), dtype=np.bool_)
         swapped = f"{name} on a background of another class"
         yield _change(swapped, old == number, new == number, every, number, place, False)
 
-    def _moved(self, place: int, shortcut: Shortcut) -> Iterator[Change]:
-        if shortcut.put_on is None or shortcut.seen_in == BACKGROUND:
-            return
+    def _moved(self, place: int, shortcut: Shortcut, put_on: EditIn) -> tuple[Change, Change]:
+        """Return how many images of other classes become the class with a shortcut put on, and how many are right."""
         number = shortcut.class_number
         random = np.random.default_rng((self.seed, 32, place))
         others = np.flatnonzero((self.test.labels != number) & ~shortcut.in_test)
         asked = np.sort(random.permutation(others)[:MOST_MOVED])
-        old, new = self._put_on(shortcut, asked)
-        every = np.ones(len(asked), dtype=np.bool_)
+        old, new = self._put_on(put_on, asked)
+        every, labels = np.ones(len(asked), dtype=np.bool_), self.test.labels[asked]
         become = f"become {self.test.classes[number]}"
-        yield _change(become, old == number, new == number, every, number, place)
+        return (
+            _change(become, old == number, new == number, every, number, place),
+            _change("other classes with it put on", old == labels, new == labels, every, None, place, True),
+        )
 
     def _put_on(
-        self, shortcut: Shortcut, asked: NDArray[np.int64]
+        self, put_on: EditIn, asked: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the predictions for images with a shortcut added, before and after."""
-        put_on = shortcut.put_on
-        assert put_on is not None
         old, new = (
             decision.predictions(edit_image(self.test, i, (put_on,)) for i in asked.tolist())
             for decision in (self.before, self.after)

@@ -39,7 +39,7 @@ from nearsight.repair.asked import (
     check_place,
     read_asked,
 )
-from nearsight.repair.choosing import check_names, choose, left_alone
+from nearsight.repair.choosing import check_names, choose, left_alone, left_to_learn
 from nearsight.repair.expected import (
     CHOOSING,
     COMPARING,
@@ -153,6 +153,8 @@ def repair(
         progress.say(f"to be removed: {one.name(found.classes)} ({one.words})")
     for sentence in left:
         progress.say(sentence)
+    for sentence in left_to_learn(found, chosen):
+        progress.warn(sentence)
     decision = Decision(bound, found.decision)
     whole.begins(FINDING)
     shortcuts = find_shortcuts(decision, found, sets, chosen, seed=seed, progress=progress)
@@ -198,6 +200,7 @@ def repair(
         overall=judged.overall,
         groups=judged.groups,
         moved=judged.moved,
+        beside=judged.beside,
         by_class=judged.by_class,
         before=before_again,
         after=after_again,

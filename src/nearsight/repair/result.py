@@ -1,6 +1,6 @@
 """The result of a repair, as typed rows: what changed on the test images, and what it cost."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from nearsight.notebook import Shown, Summary
 from nearsight.numbers import agreeing, counted
 from nearsight.progress import duration
 from nearsight.read import belonging_together, check_beside
+from nearsight.repair.weighing import SayingNothing, saying_nothing
 from nearsight.rows import from_values, read_result, to_values
 from nearsight.schema import numbered
 from nearsight.statistics import Estimate, difference_of_estimates
@@ -122,7 +123,9 @@ class Repair(Shown):
     `classes` are all classes. `before` and `after` are the verdicts on the test images; None if they were not
     wanted. `examples` are at most `SHOWN` images with each shortcut and as many without it, drawn with the seed;
     `pictures` gives them, at most `SIDE` pixels per side. `left` says which shortcuts were found but left alone
-    because they cost nothing. `command` is what was typed to make it; empty if Python did, and in older files.
+    because they cost nothing. `beside` is how many images of other classes are right, for each shortcut as they are
+    and, if it can be added, with it put on; empty in older files. `command` is what was typed to make it; empty if
+    Python did, and in older files.
     """
 
     directory: Path
@@ -147,6 +150,7 @@ class Repair(Shown):
     examples: tuple[Example, ...]
     pictures: Pictures
     left: tuple[str, ...] = ()
+    beside: tuple[Change, ...] = ()
     command: str = ""
 
     @property
@@ -185,9 +189,77 @@ class Repair(Shown):
 
     @property
     def conclusion(self) -> tuple[str, ...]:
-        """What is said first, the surest before the rest, each a sentence without its full stop."""
-        each = [self._won_back(number) for number in range(len(self.shortcuts))]
-        return tuple(map(_begun, self._concluded(each)))
+        """What is said first, each a sentence without its full stop.
+
+        It is what is still there, if anything, gain and cost, and the sentence that weighs them.
+        """
+        return (*self.still_there, *self.gain_and_cost, self.weighed)
+
+    @property
+    def still_there(self) -> tuple[str, ...]:
+        """A sentence about the shortcuts that were to be removed and are still found; none if none is."""
+        still = [one for one in self.after or () if one.repaired and one.verdict == SHORTCUT]
+        names = ", ".join(f"{self.classes[one.class_number]} ({one.words})" for one in still)
+        return (f"Still a shortcut on the test images: {names}",) if still else ()
+
+    @property
+    def gain_and_cost(self) -> tuple[str, str]:
+        """What was gained and what that cost, a sentence each; a proven loss comes first."""
+        before, after = whole_per_cent(self.overall.before), whole_per_cent(self.overall.after)
+        of_all = (
+            f"of all test images, {after} are right, and {before} were before{_proven(self.overall.change)}"
+        )
+        if self.loses:
+            return f"Cost: {of_all}", f"Gain: {self._gained()}"
+        if _sign(self.overall.change) > 0:
+            return f"Gain: {self._gained()}; {of_all}", "Cost: no loss of all test images"
+        return f"Gain: {self._gained()}", f"Cost: no loss is proven; {of_all}"
+
+    @property
+    def loses(self) -> bool:
+        """Whether fewer of all test images are right than before, by the whole interval."""
+        return _sign(self.overall.change) < 0
+
+    @property
+    def pays(self) -> bool:
+        """Whether the new run is worth what it costs, on the test images.
+
+        It is if no loss is proven. It also is if more images would be right if half of every class's had the shortcut
+        (`weighing`), by the whole interval; of several shortcuts, for more than it is the other way round. Where that
+        is unknown, a proven gain is enough.
+        """
+        if not self.loses:
+            return True
+        signs = [_sign(one.change) for one in self._saying_nothing()]
+        return sum(signs) > 0 if signs else bool(self._gains())
+
+    @property
+    def weighed(self) -> str:
+        """The sentence that weighs gain and cost."""
+        if not self.loses:
+            if self._gains() or _sign(self.overall.change) > 0:
+                return "It pays: a gain is proven, and no loss of all test images"
+            return "Neither a gain nor a loss of all test images is proven"
+        begun = (
+            "It pays where the shortcut does not go with the class"
+            if self.pays
+            else "It costs more than it gains"
+        )
+        found = self._saying_nothing()
+        if not found:
+            return f"{begun}: a loss is proven, {'and a gain as well' if self.pays else 'and no gain'}"
+        if len(self.shortcuts) > 1:
+            signs = [_sign(one.change) for one in found]
+            return (
+                f"{begun}: if half of every class's images had one of them, more images would be right than before "
+                f"for {signs.count(1)} of {counted(len(self.shortcuts), 'shortcut')}, and fewer for {signs.count(-1)}"
+            )
+        [one] = found
+        after, before = (f"{points(each.numbers[0], 0)} %" for each in (one.after, one.before))
+        return (
+            f"{begun}: if half of every class's images had it, so that it said nothing, {after} would be right, and "
+            f"{before} before{_proven(one.change)}"
+        )
 
     def sentences(self) -> tuple[str, ...]:
         """Say what the repair did, the conclusion first.
@@ -196,39 +268,53 @@ class Repair(Shown):
         'it took 29 steps and 0:15 of training, 60 % of the operations of the run before'
         """
         each = [self._won_back(number) for number in range(len(self.shortcuts))]
-        concluded = self._concluded(each)
+        concluded = ". ".join(self.conclusion)
         return (
-            ". ".join(map(_begun, concluded)),
-            *((*self._worst(), *each) if len(each) > 1 else ()),
+            concluded,
+            *(self._worst() if len(each) > 1 else ()),
             *self.left,
-            *(told for told, _ in (*self._put_on(), *self._ahead()) if told not in concluded),
+            *(
+                told
+                for told in (*each, *(told for told, _ in (*self._put_on(), *self._ahead())))
+                if told not in concluded
+            ),
             *self._found_again(),
             self._elsewhere(),
             self._cost(),
         )
 
-    def _concluded(self, each: Sequence[str]) -> list[str]:
-        """Say first what is proven; if no gain is, what is proven of the shortcuts themselves as well."""
-        changes = [self.of_shortcut(number, False) for number in range(len(each))]
-        signs = [0 if one is None or one.images < LEAST else _sign(one.change) for one in changes]
-        won = each[0]
-        if len(each) > 1:
-            won = (
-                f"more images without the shortcut are right than before for {signs.count(1)} of "
-                f"{counted(len(each), 'shortcut')}"
-            )
-        before, after = whole_per_cent(self.overall.before), whole_per_cent(self.overall.after)
-        of_all = (
-            f"of all test images, {after} are right, and {before} were before{_proven(self.overall.change)}"
+    def _gained(self) -> str:
+        """Say what is proven to be gained, or that nothing is."""
+        return "; ".join(self._gains()) or f"none is proven; {self._won_of_all()}"
+
+    def _gains(self) -> list[str]:
+        """Say what is proven: that more images without a shortcut are right; otherwise, what shortcuts do less."""
+        return [self._won_of_all()] if 1 in self._won() else self._weaker()
+
+    def _won(self) -> list[int]:
+        """Return for each shortcut whether more (1) or fewer (-1) images without it are right, or neither (0)."""
+        changes = [self.of_shortcut(number, False) for number in range(len(self.shortcuts))]
+        return [0 if one is None or one.images < LEAST else _sign(one.change) for one in changes]
+
+    def _won_of_all(self) -> str:
+        if len(self.shortcuts) == 1:
+            return self._won_back(0)
+        return (
+            f"more images without the shortcut are right than before for {self._won().count(1)} of "
+            f"{counted(len(self.shortcuts), 'shortcut')}"
         )
-        both = [(won, any(signs)), (of_all, _sign(self.overall.change) != 0)]
-        still = [one for one in self.after or () if one.repaired and one.verdict == SHORTCUT]
-        names = ", ".join(f"{self.classes[one.class_number]} ({one.words})" for one in still)
-        return [
-            *([f"still a shortcut on the test images: {names}"] if still else []),
-            *(() if any(signs) else self._weaker()),
-            *(words for words, _ in sorted(both, key=lambda one: not one[1])),
-        ]
+
+    def _saying_nothing(self) -> list[SayingNothing]:
+        """Return for each shortcut how often images would be right if it said nothing, where that is known."""
+        found = []
+        for number in range(len(self.shortcuts)):
+            own = [self.of_shortcut(number, having) for having in (True, False)]
+            others = [row for row in self.beside if row.shortcut == number]
+            known = [row for row in own if row is not None]
+            if len(known) == len(own) and others:
+                of_class = 1 - others[0].images / self.overall.images
+                found.append(saying_nothing(known, others, of_class))
+        return [one for one in found if one is not None]
 
     def _weaker(self) -> list[str]:
         """Say what is proven of the shortcuts themselves: they do less than before."""

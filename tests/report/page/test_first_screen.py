@@ -216,7 +216,7 @@ def test_what_follows_depends_on_what_was_found_where(with_verdicts: Callable) -
     # These test images are too few to find one.
     more = "nearsight diagnose 'my runs/a' --stride 8 --split train --parts verdicts"
     assert steps_of(with_verdicts, None) == [more, look]
-    by_name = ["nearsight repair 'my runs/a' --diagnosis DIR --verdicts CLASS:N", look]
+    by_name = ["nearsight repair 'my runs/a' --diagnosis DIR --verdicts bird:1", look]
     assert steps_of(with_verdicts, "suspect", split="train") == by_name
     assert steps_of(with_verdicts, None, split="train") == [look]
     assert steps_of(with_verdicts, None, command=f"{MADE} --images 20") == [look]
@@ -228,6 +228,13 @@ def test_what_follows_depends_on_what_was_found_where(with_verdicts: Callable) -
     ]
     assert steps_of(with_verdicts, "suspect", split="train", command=others) == [look]
     assert steps_of(with_verdicts, None, command=others) == [look]
+    little = replace(verdict("suspect"), difference=Estimate(0.0, -0.1, 0.2, n=125))
+    told = replace(with_verdicts(little), model="my runs/a", command=MADE, split="train")
+    [step] = after_diagnosis(told)
+    assert step.command == look
+    assert step.why.startswith(
+        "look at images with bird:1: 8-pixel blocks is a suspect on which little depends"
+    )
     for model in ("net.onnx", "timm:resnet18"):
         assert steps_of(with_verdicts, "shortcut", model=model) == []
     of_whole = steps_of(with_verdicts, "shortcut", trained_tile=None)

@@ -3,7 +3,6 @@
 import time
 from argparse import Namespace
 from functools import partial
-from pathlib import Path
 
 from nearsight.cli.options import OneLineParser, Result, add_machine_options, listed, whole_number
 from nearsight.cli.reading_options import add_new_images, add_reading_options, reading_options
@@ -86,11 +85,10 @@ def run(options: Namespace) -> Result:
     model, data = model_and_data(options)
 
     from nearsight import verbs
-    from nearsight.cli.following import after_diagnosing
+    from nearsight.cli.following import SKIP_BLANK, after_diagnosing
     from nearsight.cli.show import print_diagnosis, print_lines
-    from nearsight.data.split_list import TRAINED_ON
     from nearsight.diagnosis.verdicts.part import VERDICTS
-    from nearsight.report.page.going_on import repairable
+    from nearsight.repair.following import what_follows
     from nearsight.verbs.foreseen import seconds_of_diagnosis, seconds_of_repair
 
     begun = time.monotonic()
@@ -116,23 +114,16 @@ def run(options: Namespace) -> Result:
     if not options.json:
         print_diagnosis(found, out)
         if is_run(options):
-            proven, shortcuts = VERDICTS.of(found), repairable(found)
-            # For a set given by name, or a part that was requested, nobody knows whether there are more training
-            # images.
-            as_it_comes = options.split == DEFAULT_SPLIT and options.data is None and options.images is None
-            too_few = proven is not None and not proven.shortcuts and proven.typical_limit is None
-            train = f"{Path(out)}-train" if as_it_comes and too_few else None
             machine = Machine(device=options.device, workers=options.workers)
-            given = {name: getattr(options, name) for name in ("tile", "stride", "skip_blank")}
+            given = {name: getattr(options, name) for name in ("tile", "stride", SKIP_BLANK)}
             tiles = {name: value for name, value in given.items() if value is not None}
-            chose = out if options.split in TRAINED_ON and options.data is None else None
-            # A repair skips no tile.
-            sides = {name: value for name, value in tiles.items() if name != "skip_blank"}
-            repair = partial(seconds_of_repair, model, machine, diagnosed=chose is not None, **sides)
+            sides = {name: value for name, value in tiles.items() if name != SKIP_BLANK}
+            # For a set given by name, or a part that was requested, nobody knows whether there are more images.
+            follows = what_follows(found, own=options.data is None, drawn=options.images is not None)
+            repair = partial(seconds_of_repair, model, machine, diagnosed=follows.chooses, **sides)
             more = partial(
                 seconds_of_diagnosis, model, machine, split="train", parts=[VERDICTS.name], **tiles
             )
             spent = time.monotonic() - begun
-            kept = sides if shortcuts else tiles
-            print_lines([after_diagnosing(model, shortcuts, spent, train, repair, more, kept, chose)])
+            print_lines([after_diagnosing(model, follows, spent, out, repair, more, tiles)])
     return {"out": out, **found.to_json()}

@@ -125,7 +125,8 @@ def run(options: Namespace) -> Result:
         given = {"tile": options.tile, "stride": options.stride}
         tiles = {name: value for name, value in given.items() if value is not None}
         expected = partial(seconds_of_diagnosis, new, machine_of(options), **tiles)
-        print_lines([after_repairing(new, found.still_shortcuts, expected, tiles)])
+        before = None if found.pays else options.run
+        print_lines([after_repairing(new, found.still_shortcuts, expected, tiles, before)])
     return {"out": str(found.directory), **found.to_json()}
 
 

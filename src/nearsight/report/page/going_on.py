@@ -3,18 +3,14 @@
 import math
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nearsight.data.split_list import TRAINED_ON
 from nearsight.diagnosis import Diagnosis
-from nearsight.diagnosis.reliance.part import RELIANCE
-from nearsight.diagnosis.reliance.verdict import BACKGROUND
-from nearsight.diagnosis.verdicts.part import VERDICTS
 from nearsight.dimension import Dimension
 from nearsight.repair import Repair
+from nearsight.repair.following import Next, what_follows
 from nearsight.settings import Recipe
-from nearsight.settings.choices import DEFAULT_SPLIT
 from nearsight.settings.models import ONNX, TIMM
 from nearsight.study import Comparison
 
@@ -53,21 +49,6 @@ def after_run(recipe: Recipe, pixels: int) -> Step:
     return Step(f"nearsight diagnose DIR{tile}", f"what it relies on, and where it errs; {_WHERE}")
 
 
-def repairable(diagnosis: Diagnosis) -> int:
-    """Return how many shortcuts a diagnosis proves, with the backgrounds that decide.
-
-    >>> repairable(Diagnosis.load("diagnoses/scenes"))  # doctest: +SKIP
-    1
-
-    It is 0 for images that are read part by part, which cannot be repaired.
-    """
-    found, reliance = VERDICTS.of(diagnosis), RELIANCE.of(diagnosis)
-    if found is not None and found.left_out:
-        return 0
-    asked = () if reliance is None or reliance.asked is None else reliance.asked.classes
-    return (0 if found is None else len(found.shortcuts)) + sum(row.verdict == BACKGROUND for row in asked)
-
-
 def after_diagnosis(diagnosis: Diagnosis) -> tuple[Step, ...]:
     """Return what can be done after a diagnosis of a run; nothing for one that a command did not make of a run.
 
@@ -86,21 +67,23 @@ def after_diagnosis(diagnosis: Diagnosis) -> tuple[Step, ...]:
     given = f"{tile} --stride {diagnosis.stride}"
     look = Step(f"nearsight heatmap {run} IMAGE{tile}", "what speaks for each class in one image")
     own = not _other_data(typed, diagnosis.model)
-    found, chooses = VERDICTS.of(diagnosis), own and diagnosis.split in TRAINED_ON
-    if repairable(diagnosis):
-        why = "trains a new run without what is proven"
-        if chooses:
+    follows = what_follows(diagnosis, own=own, drawn="--images" in options)
+    if follows.next is Next.REPAIR:
+        why = "; ".join(filter(None, ("trains a new run without what is proven", follows.why)))
+        if follows.chooses:
             return Step(f"nearsight repair {run} --diagnosis DIR", f"{why}; {_WHERE}"), look
         return Step(f"nearsight repair {run}{given}", f"{why} on its training images"), look
-    if found is not None and found.suspects and not found.left_out and chooses:
-        why = f"removes a suspect: the Nth verdict of CLASS, if it does not belong to the class; {_WHERE}"
-        return Step(f"nearsight repair {run} --diagnosis DIR --verdicts CLASS:N", why), look
-    # Where only some were drawn, that is why they are few.
-    as_it_comes = own and diagnosis.split == DEFAULT_SPLIT and "--images" not in options
-    if found is None or found.typical_limit is not None or not as_it_comes:
-        return (look,)
-    more = f"nearsight diagnose {run}{given} --split train --parts verdicts"
-    return Step(more, "looks for shortcuts in the training images, which are more"), look
+    if follows.next is Next.BY_NAME:
+        name = shlex.quote(follows.name)
+        return Step(
+            f"nearsight repair {run} --diagnosis DIR --verdicts {name}", f"{follows.why}; {_WHERE}"
+        ), look
+    if follows.next is Next.MORE:
+        more = f"nearsight diagnose {run}{given} --split train --parts verdicts"
+        return Step(more, "looks for shortcuts in the training images, which are more"), look
+    if follows.next is Next.LOOK:
+        return (replace(look, why=f"look at images with {follows.name}: {follows.why}"),)
+    return (look,)
 
 
 def _other_data(typed: Sequence[str], run: str) -> bool:
@@ -119,6 +102,11 @@ def after_repair(repair: Repair) -> Step:
     >>> after_repair(Repair.load("repairs/scenes")).command  # doctest: +SKIP
     'nearsight predict DIR/run IMAGES'
     """
+    if not repair.pays:
+        return Step(
+            "nearsight predict RUN IMAGES",
+            f"RUN is {repair.run}, the run as it was: the repair costs more than it gains",
+        )
     if repair.still_shortcuts is None:
         return Step("nearsight diagnose DIR/run", f"does anything else decide? {_WHERE}")
     if repair.still_shortcuts:
