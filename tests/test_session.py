@@ -42,7 +42,8 @@ def test_a_session_runs_through_and_says_what_it_does(
         "tile full: 192 dimensions, 1,432 training tiles",
     ):
         assert line in told
-    assert any(line.startswith("diagnosing 20 images in ") for line in told)
+    (parts,) = (line for line in told if line.startswith("diagnosing 20 images in "))
+    assert ": whether tiles explain this classifier, reasons, " in parts
     counted = {line.partition(":")[0] for line in told}
     assert {"training", "evaluating images", "mapping images", "searching training images"} <= counted
 

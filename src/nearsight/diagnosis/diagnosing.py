@@ -108,7 +108,7 @@ def diagnose(
         training = training_images(examined, beside, seed)
         training = None if training is None else _reduced(training, bound, tell)
     counts = f"{counted(len(examined), 'image')} in {counted(len(measured), 'part')}"
-    progress.say(f"diagnosing {counts}: {', '.join(part.name for part in measured)}")
+    progress.say(f"diagnosing {counts}: {', '.join(part.words or part.name for part in measured)}")
     if progress is not SILENT:
         foresee = partial(
             expected_diagnosis,

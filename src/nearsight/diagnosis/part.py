@@ -45,7 +45,8 @@ class Part(Generic[Seen, Found]):
     Part(counted)
 
     `package` is the folder, as `__package__` gives it. Its last part is the part's `name`, under which its
-    findings are in a diagnosis and its section is on the page. `found` is the type of what it finds: a frozen
+    findings are in a diagnosis and its section is on the page. `words` say in a line of progress what it finds, if
+    its name does not. `found` is the type of what it finds: a frozen
     dataclass of plain values, estimates, tensors and such dataclasses. Files are read back as this type.
 
     `observe` is given each image in the one pass over the evidence maps, and returns a small record, or None.
@@ -60,6 +61,7 @@ class Part(Generic[Seen, Found]):
 
     package: str
     title: str
+    words: str = ""
     found: type[Found]
     measure: Callable[[Subject, Sequence[Seen]], Found | Nothing]
     observe: Callable[[Look], Seen | None] | None = None

@@ -43,6 +43,7 @@ def explains(gate: Gate | None) -> bool:
 GATE = Part(
     package=__package__,
     title="Do tiles explain its decisions?",
+    words="whether tiles explain this classifier",
     found=Gate,
     measure=_measure,
     tables=(
