@@ -12,6 +12,8 @@ from nearsight.report import dimension_markdown, write_dimension
 from nearsight.statistics import absent
 from nearsight.statistics.writing import three_digits, with_interval
 
+MEASURED = sorted((Path(__file__).parents[2] / "docs" / "results" / "dimension").iterdir())
+
 
 @pytest.fixture(scope="module")
 def digits() -> Dimension:
@@ -76,3 +78,10 @@ def test_page_markdown_figure_and_numbers_are_written(digits: Dimension, tmp_pat
     names = {path.name for path in (tmp_path / "new").iterdir()}
     assert names == {"dimension.json", "report.html", "dimension.md", "dimension.png", "dimension.svg"}
     assert (tmp_path / "new" / "dimension.md").read_text() == dimension_markdown(digits, "dimension.png")
+
+
+@pytest.mark.parametrize("directory", MEASURED, ids=lambda path: path.name)
+def test_documents_of_what_was_measured_are_what_is_written_now(directory: Path) -> None:
+    kept = (directory / "dimension.md").read_text(encoding="utf-8")
+    remake = f"nearsight report {directory}, then remove report.html"
+    assert kept == dimension_markdown(Dimension.load(directory), "dimension.png"), remake
