@@ -1,8 +1,11 @@
 """Processes of torchrun share what is done together: the same rows, files and errors as of one process."""
 
 import os
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -176,17 +179,38 @@ def test_two_processes_make_the_files_that_one_makes(tmp_path: Path) -> None:
     assert (tmp_path / "compared" / "report.html").is_file()
 
 
-@pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch has no processes")
-def test_a_port_that_is_taken_is_said_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_: object) -> None:
-        raise torch.distributed.DistNetworkError("The server socket has failed to listen.\nTwo lines more")
+@pytest.fixture
+def two(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """Make this process one of two of a step that meet at this computer's port, bound, not listened at."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        port = str(held.getsockname()[1])
+        for name, value in {"SLURM_NODEID": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}.items():
+            monkeypatch.setenv(name, value)
+        yield held
 
-    monkeypatch.setattr(together, "connect", fail)
-    for name, value in {"SLURM_NODEID": "0", "MASTER_ADDR": "10.0.0.1", "MASTER_PORT": "19242"}.items():
-        monkeypatch.setenv(name, value)
-    said = r"^the 2 processes cannot be connected at 10\.0\.0\.1:19242: The server socket has failed to listen; if "
+
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch has no processes")
+def test_a_port_that_is_taken_is_said_in_a_line(two: socket.socket) -> None:
+    two.listen()
+    said = r"^the 2 processes cannot be connected at 127\.0\.0\.1:\d+: .*listen.*; if something else uses this port, "
     with pytest.raises(InputError, match=said):
         together._connect(Launch(processes=2, by="srun"))
+    assert not torch.distributed.is_initialized()
+
+
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch has no processes")
+@pytest.mark.parametrize("rank", [0, 1])
+def test_who_never_starts_is_not_waited_for_longer_than_people_expect(
+    rank: int, two: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert timedelta(minutes=5) < together.STARTING <= timedelta(hours=1)
+    monkeypatch.setattr(together, "STARTING", timedelta(seconds=1))
+    two.close()
+    said = r"^the 2 processes did not all meet at 127\.0\.0\.1:\d+ within 0 minutes: .*; look for those"
+    with pytest.raises(InputError, match=said):
+        together._connect(Launch(rank=rank, processes=2, by="srun"))
+    assert not torch.distributed.is_initialized()
 
 
 @pytest.mark.skipif(not torch.distributed.is_available() or not hasattr(os, "fork"), reason="needs both")

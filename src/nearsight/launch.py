@@ -17,7 +17,7 @@ R = TypeVar("R")
 Launcher = Literal["torchrun", "srun"]
 # What other launchers set to the number of processes that they start.
 _OTHER_LAUNCHERS = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "WORLD_SIZE")
-_LONGEST = 9  # digits of a number of processes
+_LONGEST = 9  # digits of a number that a launcher sets
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def read_launch(environment: Mapping[str, str]) -> Launch:
     """
     if "TORCHELASTIC_RUN_ID" in environment:
         names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
-        rank, processes, local_rank, on_node = (_number(environment, name) for name in names)
+        rank, processes, local_rank, on_node = (number_in(environment, name) for name in names)
         if processes == 1:
             return ALONE
         if not on_node or processes % on_node:
@@ -134,7 +134,7 @@ def read_launch(environment: Mapping[str, str]) -> Launch:
         return _checked(Launch(rank, processes, local_rank, processes // on_node, "torchrun"))
     if environment.get("SLURM_STEP_NUM_TASKS", "1") != "1" and "SLURM_PROCID" in environment:
         names = ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID", "SLURM_STEP_NUM_NODES")
-        rank, processes, local_rank, nodes = (_number(environment, name) for name in names)
+        rank, processes, local_rank, nodes = (number_in(environment, name) for name in names)
         if not nodes or processes % nodes:
             raise InputError(f"srun started {processes} tasks on {nodes} nodes; start as many on each")
         return _checked(Launch(rank, processes, local_rank, nodes, "srun"))
@@ -152,14 +152,21 @@ def _refuse_other_launchers(environment: Mapping[str, str]) -> None:
     for name in _OTHER_LAUNCHERS:
         # A number of processes without a rank is a setting for launchers, not the trace of one.
         ranked = name != "WORLD_SIZE" or "RANK" in environment
-        if name in environment and ranked and (processes := _number(environment, name)) > 1:
+        if name in environment and ranked and (processes := number_in(environment, name)) > 1:
             raise InputError(
                 f"the environment's {name} is {processes}, and neither torchrun nor srun started this process; start "
                 f"the {processes} processes with torchrun, or unset {name} to work alone"
             )
 
 
-def _number(environment: Mapping[str, str], name: str) -> int:
+def number_in(environment: Mapping[str, str], name: str) -> int:
+    """Return the whole number to which an environment sets a name.
+
+    >>> number_in({"MASTER_PORT": "29500"}, "MASTER_PORT")
+    29500
+
+    Raises `InputError` if it is none.
+    """
     text = environment.get(name, "")
     if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST):
         raise InputError(

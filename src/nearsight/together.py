@@ -1,7 +1,6 @@
 """The processes of a launch work together: each does its share, and all get what each found."""
 
 import atexit
-import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -17,12 +16,16 @@ from nearsight.launch import ALONE, Launch, this_launch
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
     from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
+    from torch.distributed.distributed_c10d import Store
 
 R = TypeVar("R")
 T = TypeVar("T")
 
+# How long the first processes wait for the last ones to start.
+STARTING = timedelta(minutes=30)
 # One process may work for hours while the others wait; one that ends is noticed at once.
 WAITING = timedelta(days=30)
+MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -267,7 +270,12 @@ def environment_of(launch: Launch) -> "ClusterEnvironment":
 def connect(fabric: "Fabric") -> None:
     """Let Fabric connect the processes of a launch, or start them; they part again where all has gone well."""
     fabric.launch()
-    if fabric.world_size > 1 and _CONNECTION.process != os.getpid():
+    if fabric.world_size > 1:
+        _part_at_the_end()
+
+
+def _part_at_the_end() -> None:
+    if _CONNECTION.process != os.getpid():
         _CONNECTION.process, _CONNECTION.in_order = os.getpid(), True
         # Not earlier: a process cannot be connected twice, and the next run needs the others too.
         atexit.register(_CONNECTION.close)
@@ -279,25 +287,39 @@ def _connect(launch: Launch) -> None:
 
     if distributed.is_initialized():
         return
-    from lightning_fabric import Fabric
-    from lightning_fabric.strategies.ddp import DDPStrategy
-
-    # It announces the processes in its own words.
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    environment = environment_of(launch)
+    address, port = environment.main_address, str(environment.main_port)
+    os.environ |= {"MASTER_ADDR": address, "MASTER_PORT": port}
     # Plain values go over gloo, whatever the device; gradients over NCCL if available.
     backend = "cpu:gloo,cuda:nccl" if cuda.is_available() and distributed.is_nccl_available() else "gloo"
-    fabric = Fabric(
-        accelerator="cpu",
-        devices=launch.on_node,
-        num_nodes=launch.nodes,
-        strategy=DDPStrategy(process_group_backend=backend, timeout=WAITING),
-        plugins=[environment_of(launch)],
-    )
     try:
-        connect(fabric)
-    except distributed.DistNetworkError as error:
-        place = f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')}"
+        store = _where_all_are(launch)
+        distributed.init_process_group(
+            backend, store=store, rank=launch.rank, world_size=launch.processes, timeout=WAITING
+        )
+    except (distributed.DistError, ValueError) as error:
+        said, place = first_line(error), f"{address}:{port}"
+        if "timed out" in said.lower() or "timeout" in said.lower():
+            raise InputError(
+                f"the {launch.processes} processes did not all meet at {place} within {STARTING // MINUTE} minutes: "
+                f"{said}; look for those that did not start, or cannot reach that address, and start all again"
+            ) from error
         raise InputError(
-            f"the {launch.processes} processes cannot be connected at {place}: {first_line(error)}; if something "
+            f"the {launch.processes} processes cannot be connected at {place}: {said}; if something "
             "else uses this port, set MASTER_PORT to a free one"
         ) from error
+    _part_at_the_end()
+
+
+def _where_all_are(launch: Launch) -> "Store":
+    """Return where all processes of a launch have met; raises PyTorch's `DistError` if one does not come in time."""
+    from torch.distributed.distributed_c10d import PrefixStore
+    from torch.distributed.rendezvous import rendezvous
+
+    found, _, _ = next(rendezvous("env://", launch.rank, launch.processes, timeout=STARTING))
+    store = PrefixStore("nearsight", found)
+    store.set(str(launch.rank), "")
+    store.wait([str(rank) for rank in range(launch.processes)], STARTING)
+    # From here on, what is asked of it waits for their work.
+    found.set_timeout(WAITING)
+    return store
