@@ -93,6 +93,8 @@ def test_images_that_cannot_be_sent_are_made_without_processes_that_start_anew(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     made = [lambda: 1]
+    # How processes start where nothing is said: fork on Linux before Python 3.14, forkserver from there on.
+    monkeypatch.setattr(multiprocessing, "get_start_method", lambda: "fork")
     assert usable_workers(2, made) == 2
     monkeypatch.setattr(multiprocessing, "get_start_method", lambda: "spawn")
     with pytest.warns(UserWarning, match="cannot be sent to processes that start anew"):

@@ -79,6 +79,7 @@ def test_no_worker_starts_where_it_would_run_the_script_again(
     path = tmp_path / "script.py"
     path.write_text(script)
     monkeypatch.setattr(sys.modules["__main__"], "__file__", str(path), raising=False)
+    monkeypatch.setattr("multiprocessing.get_start_method", lambda **_: "fork")
     assert Machine(workers=3).decoding_workers() == 3
     monkeypatch.setattr("multiprocessing.get_start_method", lambda **_: "forkserver")
     assert Machine(workers=0).decoding_workers() == 0
