@@ -25,10 +25,9 @@ check: install
 test: check
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
 
-# The site in build/docs, and the examples that need no data of yours. A broken link, anchor or docstring fails it;
-# `make test` checks links and commands without building it.
+# The site in build/docs, and the examples that need no data of yours. A broken link, anchor or docstring fails it, as
+# it fails `make test`, which builds the site and throws it away.
 docs: install
-	$(BIN)/python -m pip install --quiet -e '.[docs]'
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs build/docs
 	$(BIN)/python docs/run_examples.py
 
