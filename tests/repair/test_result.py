@@ -178,8 +178,8 @@ def weighed(put_on: int, *, having: int = 10, overall: int = -150) -> Repair:
 
 
 def test_a_proven_loss_comes_first_and_is_weighed_against_what_would_be_gained() -> None:
-    pays, costs = weighed(80), weighed(0)
-    for found in (pays, costs):
+    pays, unsure, costs = weighed(80), weighed(0), weighed(-80)
+    for found in (pays, unsure, costs):
         cost, gain, _ = found.conclusion
         assert cost == (
             "Cost: of all test images, 55 % (45 to 65) are right, and 70 % (60 to 80) were before: "
@@ -199,9 +199,14 @@ def test_a_proven_loss_comes_first_and_is_weighed_against_what_would_be_gained()
         in (pays.weighed)
     )
     assert f": +{points(value)} points (" in pays.weighed
+    assert not unsure.pays
+    assert unsure.weighed.startswith(
+        "No proven gain outweighs its cost: if half of every class's images had it, "
+    )
+    assert "which proves no change: −" in unsure.weighed
     assert not costs.pays
     assert costs.weighed.startswith("It costs more than it gains: if half of every class's images had it, ")
-    assert "which proves no change: −" in costs.weighed
+    assert "which proves no change" not in costs.weighed
 
 
 def test_of_several_shortcuts_those_that_would_gain_are_counted_against_those_that_would_lose() -> None:

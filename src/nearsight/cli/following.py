@@ -174,7 +174,7 @@ def after_repairing(
 
     `left` are the names of classes whose shortcuts were found on the test images after the repair, None if that was
     not asked; `seconds` measures how long it takes to find out, with the options `tiles`. `before` is the run that
-    was repaired, if the new one costs more than it gains.
+    was repaired, if no proven gain of the new one outweighs its cost.
 
     >>> after_repairing(Path("runs/a/repair/run"), None, lambda: 905.0, {"stride": 12})
     'next: nearsight diagnose runs/a/repair/run --stride 12 (does anything else decide? about 15:05)'
@@ -183,12 +183,12 @@ def after_repairing(
     >>> after_repairing(Path("runs/a/repair/run"), [])
     'next: nearsight predict runs/a/repair/run IMAGES (no shortcut is found on the test images)'
     >>> after_repairing(Path("runs/a/repair/run"), [], before="runs/a")
-    'next: nearsight predict runs/a IMAGES (with the run as it was, as the repair costs more than it gains)'
+    'next: nearsight predict runs/a IMAGES (with the run as it was: no proven gain of the repair outweighs its cost)'
     """
     if before is not None:
         return (
             f"next: nearsight predict {shlex.quote(before)} IMAGES "
-            "(with the run as it was, as the repair costs more than it gains)"
+            "(with the run as it was: no proven gain of the repair outweighs its cost)"
         )
     named = shlex.quote(str(run))
     if left is None:

@@ -230,7 +230,7 @@ class Repair(Shown):
         """
         if not self.loses:
             return True
-        signs = [_sign(one.change) for one in self._saying_nothing()]
+        signs = [_sign(one.change) for one in self.saying_nothing]
         return sum(signs) > 0 if signs else bool(self._gains())
 
     @property
@@ -240,16 +240,17 @@ class Repair(Shown):
             if self._gains() or _sign(self.overall.change) > 0:
                 return "It pays: a gain is proven, and no loss of all test images"
             return "Neither a gain nor a loss of all test images is proven"
-        begun = (
-            "It pays where the shortcut does not go with the class"
-            if self.pays
-            else "It costs more than it gains"
-        )
-        found = self._saying_nothing()
+        found = self.saying_nothing
+        signs = [_sign(one.change) for one in found]
+        if self.pays:
+            begun = "It pays where the shortcut does not go with the class"
+        elif sum(signs) < 0 or not self._gains():
+            begun = "It costs more than it gains"
+        else:
+            begun = "No proven gain outweighs its cost"
         if not found:
             return f"{begun}: a loss is proven, {'and a gain as well' if self.pays else 'and no gain'}"
         if len(self.shortcuts) > 1:
-            signs = [_sign(one.change) for one in found]
             return (
                 f"{begun}: if half of every class's images had one of them, more images would be right than before "
                 f"for {signs.count(1)} of {counted(len(self.shortcuts), 'shortcut')}, and fewer for {signs.count(-1)}"
@@ -260,6 +261,19 @@ class Repair(Shown):
             f"{begun}: if half of every class's images had it, so that it said nothing, {after} would be right, and "
             f"{before} before{_proven(one.change)}"
         )
+
+    @property
+    def saying_nothing(self) -> tuple[SayingNothing, ...]:
+        """How often images would be right if a shortcut said nothing, for each of which that is known."""
+        found = []
+        for number in range(len(self.shortcuts)):
+            own = [self.of_shortcut(number, having) for having in (True, False)]
+            others = [row for row in self.beside if row.shortcut == number]
+            known = [row for row in own if row is not None]
+            if len(known) == len(own) and others and self.overall.images:
+                of_class = 1 - others[0].images / self.overall.images
+                found.append(saying_nothing(known, others, of_class))
+        return tuple(one for one in found if one is not None)
 
     def sentences(self) -> tuple[str, ...]:
         """Say what the repair did, the conclusion first.
@@ -303,18 +317,6 @@ class Repair(Shown):
             f"more images without the shortcut are right than before for {self._won().count(1)} of "
             f"{counted(len(self.shortcuts), 'shortcut')}"
         )
-
-    def _saying_nothing(self) -> list[SayingNothing]:
-        """Return for each shortcut how often images would be right if it said nothing, where that is known."""
-        found = []
-        for number in range(len(self.shortcuts)):
-            own = [self.of_shortcut(number, having) for having in (True, False)]
-            others = [row for row in self.beside if row.shortcut == number]
-            known = [row for row in own if row is not None]
-            if len(known) == len(own) and others:
-                of_class = 1 - others[0].images / self.overall.images
-                found.append(saying_nothing(known, others, of_class))
-        return [one for one in found if one is not None]
 
     def _weaker(self) -> list[str]:
         """Say what is proven of the shortcuts themselves: they do less than before."""

@@ -52,8 +52,8 @@ def saying_nothing(
     `others` are of the same images, so that their distances are added as they stand. None if a share is unknown, such
     as that without the shortcut where every image of the class has it.
     """
-    rows = [*own, *others]
-    if any(None in (one.change.value, one.change.low, one.change.high) for one in rows):
+    told = [one for row in (*own, *others) for one in (row.before, row.after, row.change)]
+    if any(None in (one.value, one.low, one.high) for one in told):
         return None
     before, after, change = (
         _mean([one[which] for one in own_], [one[which] for one in others_], of_class)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from tests.repair.made_repair import make_repair
+from tests.repair.test_result import weighed
 
-from nearsight.repair.result import Repair, Repaired
+from nearsight.repair.result import Repair, Repaired, written_change
 from nearsight.report.page import write_repair_page
 from nearsight.report.page.repair_page import at_a_glance, method_sentences, repair_html
 from nearsight.statistics import Estimate
@@ -96,6 +97,19 @@ def test_what_a_reader_asks_first_is_answered_at_a_glance() -> None:
     assert rows["training"][:2] == ("4,000 steps, 13:32", "800 steps, 2:40")
     put_on = rows["others with it put on that become bird"]
     assert [one.partition("\xa0")[0].partition(" ")[0] for one in put_on[:2]] == ["80", "10"]
+
+
+def test_a_loss_stands_beside_the_gain_in_the_same_size_and_both_are_weighed() -> None:
+    found = weighed(0)
+    html = repair_html(found)
+    large = re.findall(r'<p class="conclusion">(.*?)</p>', html)
+    assert [one.partition(":")[0] for one in large] == ["Cost", "Gain"]
+    assert f"<p>{found.weighed}.</p>" in html.replace("&#39;", "'")
+    [one] = found.saying_nothing
+    row = next(row for row in at_a_glance(found) if row.what == "right, if half of every class had it")
+    assert row.change == written_change(one.change)
+    assert "nearsight predict RUN IMAGES" in html
+    assert "nearsight predict DIR/run IMAGES" in repair_html(weighed(80))
 
 
 def test_of_several_shortcuts_that_are_put_on_others_it_is_said_which() -> None:

@@ -105,7 +105,7 @@ def after_repair(repair: Repair) -> Step:
     if not repair.pays:
         return Step(
             "nearsight predict RUN IMAGES",
-            f"RUN is {repair.run}, the run as it was: the repair costs more than it gains",
+            f"RUN is {repair.run}, the run as it was: no proven gain of the repair outweighs its cost",
         )
     if repair.still_shortcuts is None:
         return Step("nearsight diagnose DIR/run", f"does anything else decide? {_WHERE}")

@@ -148,6 +148,16 @@ def at_a_glance(repair: Repair) -> list[Glance]:
                 written_change(most.change),
             )
         )
+    if len(repair.shortcuts) == 1:
+        rows += (
+            Glance(
+                "right, if half of every class had it",
+                whole_per_cent(one.before),
+                whole_per_cent(one.after),
+                written_change(one.change),
+            )
+            for one in repair.saying_nothing
+        )
     told = [
         "not diagnosed again" if some is None else _counted(some, which)
         for some, which in ((repair.before, "to be removed"), (repair.after, "still there"))
