@@ -12,6 +12,7 @@ from nearsight.cli.main import main
 from nearsight.diagnosis import TABLES
 from nearsight.diagnosis.reliance.verdict import BACKGROUND, OBJECT
 from nearsight.digest import unsealed_json
+from nearsight.statistics import absent
 
 Printed = Callable[..., dict[str, Any]]
 Refused = Callable[..., str]
@@ -182,7 +183,18 @@ def test_a_repair_of_what_training_images_show_takes_their_diagnosis(
     one = SimpleNamespace(
         class_number=1, verdict="shortcut", told="blurred", ruled=tuple(range(40)), interventions=()
     )
-    find(verdicts=SimpleNamespace(verdicts=(one,), typical_limit=None, left_out=(), limits=()))
+    right = absent("not asked")
+    find(
+        verdicts=SimpleNamespace(
+            verdicts=(one,),
+            shortcuts=(one,),
+            typical_limit=None,
+            left_out=(),
+            limits=(),
+            accuracy=right,
+            remaining=right,
+        )
+    )
     asked: list[dict[str, Any]] = []
     monkeypatch.setattr(
         "nearsight.verbs.foreseen.seconds_of_repair", lambda *_, **given: asked.append(given) or 60.0

@@ -3,9 +3,10 @@
 from typing import Any
 
 import pytest
-from tests.repair.test_choosing import LEVEL, Found, costless, verdict
+from tests.repair.test_choosing import LEVEL, MOST, Found, costless, verdict
 
 from nearsight.repair.following import Following, Next, what_follows
+from nearsight.statistics import Estimate
 
 DEER = verdict(1, images=range(40))
 
@@ -14,6 +15,8 @@ def found(*verdicts: Any, split: str = "test", limit: float | None = 0.3, **chan
     told = Found(*verdicts, **changes)
     told.split = split
     told["verdicts"].typical_limit, told["verdicts"].left_out = limit, ()
+    told["verdicts"].shortcuts = tuple(one for one in verdicts if one.verdict == "shortcut")
+    told["verdicts"].accuracy = told["verdicts"].remaining = MOST
     return told
 
 
@@ -36,6 +39,14 @@ def test_what_a_repair_may_cost_is_said_before() -> None:
     assert suspect.why.startswith(
         "removes a suspect, if it does not belong to deer; 62 of 100 images of deer "
     )
+
+
+def test_how_many_may_be_right_without_it_is_said_before_where_these_are_fewer() -> None:
+    for remaining, said in ((0.79, True), (0.897, False), (0.95, False), (None, False)):
+        told = found(DEER)
+        told["verdicts"].remaining = Estimate(remaining, None, None, 40)
+        why = what_follows(told, own=True).why
+        assert why == ("of images like these about 79 % may be right then, and 90 % are now" if said else "")
 
 
 def test_what_costs_nothing_is_not_suggested_for_a_repair_that_would_refuse_it() -> None:

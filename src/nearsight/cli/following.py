@@ -121,6 +121,9 @@ def after_diagnosing(
     'next: nearsight repair runs/a --diagnosis more (trains on without it: about 5:05)'
     >>> after_diagnosing("runs/a", chosen, 130.0, "more", repair=lambda: 1619.0).rpartition(" (")[2]
     'trains on without it: about 26:59; less with --no-again, which does not diagnose the test images)'
+    >>> costly = Following(Next.REPAIR, 1, chooses=True, why="79 % may be right then")
+    >>> after_diagnosing("runs/a", costly, 130.0, "more").rpartition(" (")[2]
+    'trains on without it; 79 % may be right then)'
     >>> after_diagnosing("runs/a", Following(Next.BY_NAME, 1, True, "deer:1", "removes a suspect"), 130.0, "more")
     'next: nearsight repair runs/a --diagnosis more --verdicts deer:1 (removes a suspect)'
     >>> maps = Following(Next.MAPS)
@@ -139,18 +142,16 @@ def after_diagnosing(
     named, given = shlex.quote(run), _options(tiles)
     if follows.next in (Next.REPAIR, Next.BY_NAME):
         expected = repair()
-        if follows.chooses:
-            asked = f"{named} --diagnosis {shlex.quote(out)}"
-            does = f"trains on without {'it' if follows.shortcuts == 1 else 'them'}"
-            if follows.next is Next.BY_NAME:
-                asked, does = f"{asked} --verdicts {shlex.quote(follows.name)}", follows.why
-            elif follows.why:
-                does = f"{does}; {follows.why}"
-            cost = "" if expected is None else f": {_of_repair(expected)}"
-            return f"next: nearsight repair {asked} ({does}{cost})"
-        cost = f"longer than these {duration(seconds)}" if expected is None else _of_repair(expected)
-        sides = _options({name: one for name, one in (tiles or {}).items() if name != SKIP_BLANK})
-        return f"next: nearsight repair {named}{sides} (diagnoses its training images and trains on: {cost})"
+        does = [f"trains on without {'it' if follows.shortcuts == 1 else 'them'}", follows.why]
+        cost = "" if expected is None else f": {_of_repair(expected)}"
+        asked = f"{named} --diagnosis {shlex.quote(out)}"
+        if follows.next is Next.BY_NAME:
+            asked, does = f"{asked} --verdicts {shlex.quote(follows.name)}", [follows.why]
+        elif not follows.chooses:
+            asked = named + _options({name: one for name, one in (tiles or {}).items() if name != SKIP_BLANK})
+            does[0] = "diagnoses its training images and trains on"
+            cost = cost or f": longer than these {duration(seconds)}"
+        return f"next: nearsight repair {asked} ({'; '.join(filter(None, does))}{cost})"
     if follows.next is Next.MORE:
         asked = f"{named}{given} --split train --parts verdicts --out {shlex.quote(f'{Path(out)}-train')}"
         expected = diagnosis()

@@ -5,7 +5,7 @@ from enum import Enum
 
 from nearsight.data.split_list import TRAINED_ON
 from nearsight.diagnosis import Diagnosis
-from nearsight.diagnosis.verdicts.part import VERDICTS
+from nearsight.diagnosis.verdicts.part import VERDICTS, Verdicts
 from nearsight.repair.choosing import (
     Chosen,
     left_to_learn,
@@ -15,6 +15,7 @@ from nearsight.repair.choosing import (
 )
 from nearsight.repair.cost_of_verdict import little_depends
 from nearsight.settings.choices import DEFAULT_SPLIT
+from nearsight.statistics.writing import points
 
 
 class Next(Enum):
@@ -62,7 +63,7 @@ def what_follows(diagnosis: Diagnosis, *, own: bool, drawn: bool = False) -> Fol
     count = len(removed_by_default(diagnosis)) if chooses else _proven(diagnosis)
     if count:
         few = left_to_learn(diagnosis, removed_by_default(diagnosis)) if chooses else ()
-        return Following(Next.REPAIR, count, chooses, why="; ".join(few))
+        return Following(Next.REPAIR, count, chooses, why="; ".join((*_expected(found), *few)))
     as_it_comes = own and diagnosis.split == DEFAULT_SPLIT and not drawn
     if as_it_comes and found is not None and found.typical_limit is None:
         return Following(Next.MORE)
@@ -73,6 +74,18 @@ def what_follows(diagnosis: Diagnosis, *, own: bool, drawn: bool = False) -> Fol
         if chooses and one.verdict is not None and not (one.proven or little_depends(one.verdict)):
             return _by_name(diagnosis, one)
     return Following(Next.LOOK, name=named[0].name(diagnosis.classes), why=why_to_look(diagnosis, named[0]))
+
+
+def _expected(found: Verdicts | None) -> tuple[str, ...]:
+    """Say how many of such images may be right without the shortcuts, where these are fewer than now."""
+    if found is None or not found.shortcuts:
+        return ()
+    now, then = found.accuracy.value, found.remaining.value
+    if now is None or then is None or points(then, 0) == points(now, 0) or then > now:
+        return ()
+    return (
+        f"of images like these about {points(then, 0)} % may be right then, and {points(now, 0)} % are now",
+    )
 
 
 def _by_name(diagnosis: Diagnosis, one: Chosen) -> Following:

@@ -69,10 +69,10 @@ def after_diagnosis(diagnosis: Diagnosis) -> tuple[Step, ...]:
     own = not _other_data(typed, diagnosis.model)
     follows = what_follows(diagnosis, own=own, drawn="--images" in options)
     if follows.next is Next.REPAIR:
-        why = "; ".join(filter(None, ("trains a new run without what is proven", follows.why)))
+        why, costs = "trains a new run without what is proven", f"; {follows.why}" if follows.why else ""
         if follows.chooses:
-            return Step(f"nearsight repair {run} --diagnosis DIR", f"{why}; {_WHERE}"), look
-        return Step(f"nearsight repair {run}{given}", f"{why} on its training images"), look
+            return Step(f"nearsight repair {run} --diagnosis DIR", f"{why}{costs}; {_WHERE}"), look
+        return Step(f"nearsight repair {run}{given}", f"{why} on its training images{costs}"), look
     if follows.next is Next.BY_NAME:
         name = shlex.quote(follows.name)
         return Step(
