@@ -92,7 +92,8 @@ def test_a_repair_leaves_a_run_and_is_read_again(repaired: Repairing, tmp_path: 
 def test_what_is_removed_is_said_before_its_images_are_looked_for(
     repaired: Repairing, listener: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chosen = Chosen(0, 0, True), Chosen(1, 2, True, SimpleNamespace(told="a red stamp"))  # type: ignore[arg-type]
+    stamp: Any = SimpleNamespace(told="a red stamp", ruled=tuple(range(25)))
+    chosen = Chosen(0, 0, True), Chosen(1, 2, True, stamp)
     monkeypatch.setattr(repairing, "choose", lambda *_: chosen)
     found = repairing.find_shortcuts
     begun: list[int] = []
@@ -108,6 +109,8 @@ def test_what_is_removed_is_said_before_its_images_are_looked_for(
         "2 (a red stamp)",
     ]
     assert listener.said.index(names[-1]) < begun[0]
+    [few] = [line for line in listener.said if "learned from" in line]
+    assert few.startswith("warning: 25 of 30 images of ")
 
 
 def test_a_repair_goes_on_to_the_same_end(repaired: Repairing) -> None:
