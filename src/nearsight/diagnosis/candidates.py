@@ -1,6 +1,7 @@
 """What may be a shortcut: something that some images of a class have, with a rule that applies to any image."""
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol, runtime_checkable
@@ -29,6 +30,13 @@ class Graded(Protocol):
 
     def times(self, factor: float) -> "Graded":
         """Return the edit with so many times its strength, as far as it has such a strength."""
+
+
+class Inside(Protocol):
+    """A change of what a network's inner layers see, for what no edit of an image can make."""
+
+    def given(self) -> AbstractContextManager[None]:
+        """Make it in every image that is classified, for as long as this lasts."""
 
 
 # Where a candidate is seen. Only a table shows what no picture shows.
@@ -68,6 +76,8 @@ class Candidate:
     `put_on` was learned from the images and would be the same under another name. `in_parts` holds the edits of
     images that are too large to be held, which have no others. `times` is how many times as frequent in the class as
     elsewhere it must surely be, on the images that choose, to be an artefact; None if that is not what decides.
+    `inside` gives images what the network's inner layers see of those that have it, and `inside_beside` what they see
+    of others of the class; both are None if that is not known.
     """
 
     class_number: int
@@ -91,6 +101,8 @@ class Candidate:
     named_by: Callable[[], Edit | None] | None = None
     in_parts: PartEdits = NO_PART_EDITS
     times: float | None = None
+    inside: Inside | None = None
+    inside_beside: Inside | None = None
 
     @property
     def added(self) -> EditOf | None:

@@ -11,7 +11,7 @@ from tests.diagnosis.attributes.conftest import Photographs
 from torch import Tensor
 
 from nearsight.data import ImageSet, MemoryImages
-from nearsight.diagnosis.attributes import groups
+from nearsight.diagnosis.attributes import groups, set_off
 from nearsight.diagnosis.attributes.edits import APART_RIGHT, Way
 from nearsight.diagnosis.attributes.groups import find_groups
 from nearsight.diagnosis.attributes.kinds import NAMES
@@ -41,8 +41,8 @@ class ReadsFringes(Decision):
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Grow few trees, and try few edits."""
     few: tuple[Likeness, ...] = tuple(one for one in OTHERS if "moved to" in one.words)
-    monkeypatch.setattr(groups, "TREES", 40)
-    monkeypatch.setattr(groups, "TREES_OF_GROUP", 30)
+    monkeypatch.setattr(set_off, "TREES", 40)
+    monkeypatch.setattr(set_off, "TREES_OF_GROUP", 30)
     monkeypatch.setattr(groups, "LIKENESSES", ())
     monkeypatch.setattr(groups, "OTHERS", few)
     monkeypatch.setattr(groups, "waves_of", lambda pictures: iter(()))  # noqa: ARG005

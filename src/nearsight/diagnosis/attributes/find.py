@@ -15,6 +15,7 @@ from nearsight.diagnosis.attributes.edits import WAYS, Way, waves
 from nearsight.diagnosis.attributes.fitting import MOST_ARRIVE, Aim, fitted
 from nearsight.diagnosis.attributes.groups import find_groups
 from nearsight.diagnosis.attributes.hues import words_with
+from nearsight.diagnosis.attributes.inner_groups import find_inner_groups
 from nearsight.diagnosis.attributes.kinds import ATTRIBUTES, NAMES, Attribute
 from nearsight.diagnosis.attributes.likeness import find_likenesses
 from nearsight.diagnosis.attributes.looks import Looks
@@ -72,6 +73,7 @@ def find_whole_image_attributes(examined: Examined) -> Iterator[Candidate]:
     if examined.images.has_regions:
         yield from find_answered(Backdrops(examined, values), OF_BACKGROUNDS)
     yield from find_groups(looks)
+    yield from find_inner_groups(looks)
 
 
 def _measured(examined: Examined) -> Values:

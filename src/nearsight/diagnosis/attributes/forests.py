@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from nearsight.statistics import area_under_curve
 
 if TYPE_CHECKING:
-    from sklearn.ensemble import ExtraTreesClassifier
+    from sklearn.ensemble import ExtraTreesClassifier as Forest
 
 Values = NDArray[np.float32]
 
@@ -17,7 +17,7 @@ TREES, LEAF = 200, 3
 
 def grown_forest(
     values: Values, labels: NDArray[Any], *, trees: int = TREES, balanced: bool = True, seed: int = 0
-) -> "ExtraTreesClassifier":
+) -> "Forest":
     """Return a forest that tells images apart by numbers, float32 (n, numbers), and what its trees say of them.
 
     >>> values = np.arange(20, dtype=np.float32)[:, None]

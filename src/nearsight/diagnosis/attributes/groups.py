@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,34 +9,24 @@ from torch import Tensor
 
 from nearsight.diagnosis.attributes.curves import CurvesOfClass
 from nearsight.diagnosis.attributes.drawn import said_of_places
-from nearsight.diagnosis.attributes.forests import grown_forest
 from nearsight.diagnosis.attributes.hues import words_with
 from nearsight.diagnosis.attributes.kinds import ATTRIBUTES, NAMES
 from nearsight.diagnosis.attributes.likeness import LIKENESSES
 from nearsight.diagnosis.attributes.looks import Looks, looks_of
 from nearsight.diagnosis.attributes.more_edits import OTHERS, waves_of
 from nearsight.diagnosis.attributes.pictured import pictured
-from nearsight.diagnosis.attributes.rules import Rule, rule_apart, rule_of
+from nearsight.diagnosis.attributes.set_off import Rows, SetOff
 from nearsight.diagnosis.attributes.transfers import place_transfer, spectrum_transfer
 from nearsight.diagnosis.candidates import ANY_CAUSE, Candidate, Edit, Examined
 from nearsight.diagnosis.decoded import DecodedImages
 from nearsight.diagnosis.repeats.wording import Said
 from nearsight.statistics import area_under_curve
 
-if TYPE_CHECKING:
-    from sklearn.ensemble import ExtraTreesClassifier
-
 Values = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 # Classes with fewer images that choose are skipped; with more classes than this, a forest takes too much memory.
 FEWEST, MOST_CLASSES = 20, 50
-# The trees of a forest: for all classes, and for one group against the rest.
-TREES, TREES_OF_GROUP = 300, 150
-# The share of other images that may look like a group, in the first forest and in the second.
-FIRST_ELSEWHERE, ELSEWHERE = 0.05, 0.02
-# From the first on a group that is set off is looked for in another forest, unless it is clear.
-WORTH, CLEAR = 0.6, 0.9
 # How far a group must be set off, and how many times as frequent in the class as elsewhere it must be.
 SET_OFF, CLEAN = 0.9, 10.0
 # What more of a class's images share may be what the class pictures: too few others are left to tell them apart.
@@ -48,6 +37,7 @@ LOOKED_AT, ASKED, PICTURES = 4, 32, 64
 BEST, NEARLY = 8, 0.85
 # If one attribute distinguishes a group this well, the group is named after it when the edit has no name.
 TOLD = 0.8
+NAMELESS = ("look", "a look of their own")
 
 
 def find_groups(measured: Looks) -> Iterator[Candidate]:
@@ -67,11 +57,11 @@ def find_groups(measured: Looks) -> Iterator[Candidate]:
         return
     examined = measured.examined
     seen = _Seen(measured)
-    forest = seen.forest(examined.labels[measured.grown], TREES)
+    rows = Rows(measured.of_grown, examined.labels[measured.grown], examined.seed)
+    sure = rows.of_classes()
     for done, number in enumerate(classes):
         examined.progress.count("looking for groups of images in classes", done, len(classes))
-        sure = forest.oob_decision_function_[:, list(forest.classes_).index(number)].astype(np.float32)
-        group = seen.first(number, sure)
+        group = rows.group(number, sure[number])
         if group is not None and (found := seen.candidate(number, group)) is not None:
             yield found
     examined.progress.count("looking for groups of images in classes", len(classes), len(classes))
@@ -106,45 +96,19 @@ class _Seen:
     def grown(self) -> NDArray[np.int64]:
         return self.measured.grown
 
-    def forest(
-        self, labels: NDArray[np.int64], trees: int, *, balanced: bool = False
-    ) -> "ExtraTreesClassifier":
-        return grown_forest(
-            self.measured.of_grown, labels, trees=trees, balanced=balanced, seed=self.examined.seed
-        )
-
-    def first(self, number: int, sure: Values) -> Mask | None:
-        """Return which of the images that forests grow from may be a group, bool (grown,); None if none are."""
-        mine = self.examined.labels[self.grown] == number
-        apart = rule_apart(sure, mine, class_number=number)
-        rule = rule_of(sure, mine, class_number=number, most_elsewhere=FIRST_ELSEWHERE)
-        if rule is None or (apart is None and rule.pure < WORTH):
-            return None
-        group: Mask = mine & (apart or rule).has(sure)
-        return group
-
-    def _told(self, number: int, group: Mask) -> tuple["ExtraTreesClassifier", Values, Rule | None]:
-        """Grow a forest that tells a group from the rest: how sure it is of images, and where the group begins."""
-        forest = self.forest(group.astype(np.int64), TREES_OF_GROUP, balanced=True)
-        sure = forest.oob_decision_function_[:, 1].astype(np.float32)
-        mine = self.examined.labels[self.grown] == number
-        return forest, sure, rule_of(sure, mine, class_number=number, most_elsewhere=ELSEWHERE)
-
-    def candidate(self, number: int, group: Mask) -> Candidate | None:
+    def candidate(self, number: int, found: SetOff) -> Candidate | None:
         """Return a group as a possible shortcut, as a forest of its own recognises it."""
         mine = self.examined.labels[self.grown] == number
-        forest, sure, rule = self._told(number, group)
-        if rule is not None and WORTH <= rule.pure < CLEAR:
-            forest, sure, rule = self._told(number, mine & rule.has(sure))
-        if rule is None or rule.share > MOST_OF_CLASS:
+        rule, sure = found.rule, found.sure
+        if rule.share > MOST_OF_CLASS:
             return None
         if rule.pure < SET_OFF or rule.times_as_frequent(mine) < CLEAN:
             return None
-        value = forest.predict_proba(self.measured.of_all)[:, 1].astype(np.float32)
+        value = found.value(self.measured.of_all)
         value[self.grown] = sure
         value[np.isnan(self.values).any(1)] = np.nan
         has = rule.has(value)
-        told = _Group(self, number, has, rule, forest)
+        told = _Group(self, number, has, found)
         best = told.best
         candidate = Candidate(
             class_number=number,
@@ -170,8 +134,7 @@ class _Group:
     seen: _Seen
     number: int
     has: Mask
-    rule: Rule
-    forest: "ExtraTreesClassifier"
+    set_off: SetOff
 
     @property
     def best(self) -> _Tried:
@@ -191,7 +154,7 @@ class _Group:
         if not edits or not pictures:
             return [0.0] * len(edits)
         edited = (edit(one) for edit in edits for one in pictures)
-        sure = self.forest.predict_proba(np.stack([looks_of(one) for one in edited]))[:, 1]
+        sure = self.set_off.value(np.stack([looks_of(one) for one in edited]))
         return [float(mean) for mean in sure.reshape(len(edits), -1).mean(1)]
 
     def _moved(self, edit: Edit, pictures: Sequence[Tensor]) -> float:
@@ -205,7 +168,8 @@ class _Group:
             for strength in likeness.strengths:
                 yield _Tried(likeness.attribute, likeness.words, likeness.way.edit(strength), back)
         curves = CurvesOfClass(self.seen.examined, self.number, self.has)
-        attribute, words = self._name(curves)
+        examined, values = self.seen.examined, self.seen.values
+        attribute, words = named_after(examined, values, curves, self.number, self.has)
         on, off = curves.edit(on=True), curves.edit(on=False)
         if on is not None:
             yield _Tried(attribute, words, on, off, learned=True)
@@ -223,17 +187,23 @@ class _Group:
         examined = self.seen.examined
         return examined.pictures((examined.labels == self.number) & having, PICTURES)
 
-    def _name(self, curves: CurvesOfClass) -> tuple[str, str]:
-        """The attribute that best separates the group from all other images that choose, and what people call it."""
-        choosing = self.seen.examined.choosing
-        mine = (self.seen.examined.labels == self.number) & self.has & choosing
-        values = self.seen.values
-        found = []
-        for column, attribute in enumerate(ATTRIBUTES):
-            area = area_under_curve(values[mine, column], values[~mine & choosing, column])
-            if attribute.much if area > 0.5 else attribute.little:
-                found.append((abs(area - 0.5), NAMES[column], area > 0.5))
-        clear, name, much = max(found)
-        if clear + 0.5 < TOLD:
-            return "look", "a look of their own"
-        return name, words_with(ATTRIBUTES[NAMES.index(name)], curves, much=much)
+
+def named_after(
+    examined: Examined, values: Values, curves: CurvesOfClass, number: int, has: Mask
+) -> tuple[str, str]:
+    """Return the attribute that best separates a group from all other images that choose, and what people call it.
+
+    `values` are the attributes of the examined images, float32 (n, attributes), and `has`, bool (n,), says which have
+    what the group has. If none separates it well, it has "a look of their own".
+    """
+    choosing = examined.choosing
+    mine = (examined.labels == number) & has & choosing
+    found = []
+    for column, attribute in enumerate(ATTRIBUTES):
+        area = area_under_curve(values[mine, column], values[~mine & choosing, column])
+        if attribute.much if area > 0.5 else attribute.little:
+            found.append((abs(area - 0.5), NAMES[column], area > 0.5))
+    clear, name, much = max(found)
+    if clear + 0.5 < TOLD:
+        return NAMELESS
+    return name, words_with(ATTRIBUTES[NAMES.index(name)], curves, much=much)

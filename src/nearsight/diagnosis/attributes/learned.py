@@ -103,7 +103,8 @@ def with_learned_edit(examined: Examined, candidate: Candidate) -> Candidate | N
     lacking = np.flatnonzero(mine & ~candidate.has & examined.choosing & ~np.isnan(candidate.value))
     if min(len(donors), len(lacking)) < FEWEST:
         return None
-    others = examined.pictures_at(_surest(examined, lacking, number)[: len(donors)])
+    ranked = np.random.default_rng((examined.seed, 10)).permutation(lacking)[:RANKED]
+    others = examined.pictures_at(ranked[surest_first(examined, ranked, number)][: len(donors)])
     pictures = examined.pictures(~mine & ~candidate.has, TRIED_ON)
 
     def moved(edit: Callable[[Tensor], Tensor]) -> float:
@@ -115,9 +116,8 @@ def with_learned_edit(examined: Examined, candidate: Candidate) -> Candidate | N
     return replace(candidate, put_on=edit, put_on_of=None, take_off=None, take_off_of=None, beside=beside)
 
 
-def _surest(examined: Examined, places: NDArray[np.int64], number: int) -> NDArray[np.int64]:
-    """Return the places of images, at most `RANKED`, in the order of how sure the classifier is of a class."""
-    places = np.random.default_rng((examined.seed, 10)).permutation(places)[:RANKED]
+def surest_first(examined: Examined, places: NDArray[np.int64], number: int) -> NDArray[np.int64]:
+    """Return the order of some images by how sure the classifier is of a class, the surest first, int64 (n,)."""
     scores = examined.scores_of(places)
     ahead = scores[:, number] - np.delete(scores, number, axis=1).max(1)
-    return places[np.argsort(-ahead, kind="stable")]
+    return np.argsort(-ahead, kind="stable")

@@ -9,11 +9,11 @@ from scipy.stats import binomtest
 from torch import Tensor
 
 from nearsight.data.stored import as_stored
-from nearsight.diagnosis.candidates import Candidate, EditOf, Examined
+from nearsight.diagnosis.candidates import Candidate, EditOf, Examined, Inside
 from nearsight.diagnosis.parted_decision import PartedDecision, PartEdit, PartEdits
 from nearsight.statistics import Estimate, accuracy_estimate, change_estimate, more_often
 
-TRANSPLANTED, GIVEN, WITHOUT, LEARNED = "transplanted", "given", "without", "learned"
+TRANSPLANTED, GIVEN, WITHOUT, LEARNED, INNER = "transplanted", "given", "without", "learned", "inner"
 
 # The number of images that are changed and classified again, for each intervention.
 JUDGED = 96
@@ -27,8 +27,9 @@ class Intervention:
 
     `kind` is "transplanted" (added to images of other classes that do not have it and are not classified as the
     class), "given" (added to the class's own images that do not have it and are wrong), "without" (removed from
-    the class's images that have it and are right) or "learned" (as "transplanted", but what is added was learned from
-    images that have it). `before` and `after` are the shares classified as the class, and
+    the class's images that have it and are right), "learned" (as "transplanted", but what is added was learned from
+    images that have it) or "inner" (as "transplanted", but no image is edited: the network's inner layers are given
+    what they see of images that have it). `before` and `after` are the shares classified as the class, and
     `change` is the second minus the first. The chance of "transplanted" is the mean share that the same change moves
     to each of the other classes. If something else of the class can be added in the same way, and that moves more
     images to the class, it is the share that it moves. The chance of "given" is how many wrong images of other
@@ -61,25 +62,50 @@ def transplanted(examined: Examined, candidate: Candidate, *, judged: int = JUDG
     These are images that test, do not have it, and are not classified as the class as they are; at most `judged`,
     drawn with the seed. None if it cannot be added, or there is no such image.
     """
-    asked, number = _Asked.about(examined, candidate), candidate.class_number
+    asked = _Asked.about(examined, candidate)
     if asked.put_on is None:
         return None
-    chosen = to_be_moved(examined, candidate, judged)
+    return _moved(examined, candidate, TRANSPLANTED, asked.put_on, asked.beside, judged)
+
+
+def given_inside(examined: Examined, candidate: Candidate, *, judged: int = JUDGED) -> Intervention | None:
+    """Give images of other classes what inner layers see of those that have a candidate (`Candidate.inside`).
+
+    As `transplanted`, but no image is edited. None if that is not known, or there is no image to be changed.
+    """
+    inside, beside = candidate.inside, candidate.inside_beside
+    if inside is None:
+        return None
+
+    def asked(change: Inside) -> Ask:
+        def ask(chosen: NDArray[np.int64]) -> NDArray[np.int64]:
+            with change.given():
+                return examined.decision.predictions_of(chosen.tolist(), examined.images.image)
+
+        return ask
+
+    return _moved(
+        examined, candidate, INNER, asked(inside), None if beside is None else asked(beside), judged
+    )
+
+
+def _moved(
+    examined: Examined, candidate: Candidate, kind: str, put_on: "Ask", beside: "Ask | None", judged: int
+) -> Intervention | None:
+    """Say how many images of other classes are classified as a candidate's class after a change."""
+    number, chosen = candidate.class_number, to_be_moved(examined, candidate, judged)
     if not len(chosen):
         return None
     before = examined.predictions[chosen]
-    after = asked.put_on(chosen)
+    after = put_on(chosen)
     taken = after == number
     # Images that the same change moves to a class other than the candidate's.
     elsewhere = (after != before) & ~taken
     chance = float(elsewhere.mean()) / max(1, len(examined.images.classes) - 2)
-    beside = 0.0
-    if asked.beside is not None:
-        beside = float((asked.beside(chosen) == number).mean())
-    higher = max(chance, beside)
-    p = _beyond(taken, max(higher, LEAST_CHANCE))
-    made = _compared(TRANSPLANTED, before == number, taken, higher, p)
-    return replace(made, beside=asked.beside is not None and beside >= chance)
+    moved_beside = 0.0 if beside is None else float((beside(chosen) == number).mean())
+    higher = max(chance, moved_beside)
+    made = _compared(kind, before == number, taken, higher, _beyond(taken, max(higher, LEAST_CHANCE)))
+    return replace(made, beside=beside is not None and moved_beside >= chance)
 
 
 def to_be_moved(examined: Examined, candidate: Candidate, judged: int = JUDGED) -> NDArray[np.int64]:

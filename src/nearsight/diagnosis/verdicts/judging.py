@@ -16,15 +16,15 @@ from nearsight.diagnosis.repeats.wording import MARK
 from nearsight.diagnosis.verdicts.alike import alike
 from nearsight.diagnosis.verdicts.associations import Association, associate
 from nearsight.diagnosis.verdicts.interventions import (
-    LEARNED,
     TRANSPLANTED,
     Intervention,
     given,
+    given_inside,
     learned,
     transplanted,
     without,
 )
-from nearsight.diagnosis.verdicts.rule import NOTHING, RULE, SHORTCUT, SUSPECT, Rule
+from nearsight.diagnosis.verdicts.rule import NOTHING, RULE, SHORTCUT, SUSPECT, UNNAMED, Rule
 from nearsight.statistics import false_discovery, jaccard
 
 # Candidates for which interventions are made: per class, and of all classes. The others cost nothing.
@@ -144,9 +144,9 @@ def _proofs(examined: Examined, found: Association, rule: Rule) -> Iterator[Inte
     for made in (transplanted(examined, strong), given(examined, strong)):
         if made is not None:
             yield replace(made, reached=reached)
-    lost = without(examined, candidate)
-    if lost is not None:
-        yield lost
+    for made in (without(examined, candidate), given_inside(examined, candidate)):
+        if made is not None:
+            yield made
 
 
 def completed(
@@ -285,17 +285,17 @@ def _may_be_anywhere(one: Judged) -> bool:
 def _rank(one: Judged) -> tuple[bool, bool, bool, bool, float, float]:
     """Rank the proven before the unproven, artefacts before others, and then by how much of the class they move.
 
-    A group that was found without any property in mind comes after what has a name of its own, and so does what only
-    an edit proves that was learned from its images.
+    A group that was found without any property in mind comes after what has a name of its own, and so does what is
+    only proven without saying what it is.
     """
     candidate, share = one.candidate, one.association.share
     nameless = candidate.causes == ANY_CAUSE
     more = (share.value or 0.0) - (share.chance or 0.0)
-    by_learning = one.proven_by == LEARNED
+    unnamed = one.proven_by in UNNAMED
     return (
         one.word != SHORTCUT,
         not candidate.artefact,
-        by_learning,
+        unnamed,
         nameless,
         -one.moved * more,
         -candidate.effect,

@@ -7,11 +7,20 @@ from nearsight.diagnosis.candidates import ANY_CAUSE, IMAGE, TILE
 from nearsight.diagnosis.parted_decision import NO_PART_EDITS
 from nearsight.diagnosis.repeats.wording import MARK
 from nearsight.diagnosis.verdicts.associations import Association
-from nearsight.diagnosis.verdicts.interventions import GIVEN, LEARNED, TRANSPLANTED, WITHOUT, Intervention
+from nearsight.diagnosis.verdicts.interventions import (
+    GIVEN,
+    INNER,
+    LEARNED,
+    TRANSPLANTED,
+    WITHOUT,
+    Intervention,
+)
 from nearsight.numbers import counted
 from nearsight.statistics.writing import points, whole_per_cent
 
 SHORTCUT, SUSPECT, NOTHING = "shortcut", "suspect", "nothing found"
+# Interventions that prove something without saying what it is.
+UNNAMED = (LEARNED, INNER)
 PICTURED = "it may be what these images picture, and not how they were made"
 
 
@@ -170,7 +179,12 @@ class Rule:
         """Say why no intervention proves a candidate, by the one that moved most."""
         candidate = found.candidate
         if not interventions:
-            able = candidate.added or candidate.removed or candidate.in_parts != NO_PART_EDITS
+            able = (
+                candidate.added
+                or candidate.removed
+                or candidate.inside
+                or candidate.in_parts != NO_PART_EDITS
+            )
             return (
                 "no image was changed to prove it"
                 if able
@@ -193,9 +207,9 @@ class Rule:
         )
 
     def proven_by(self, found: Association, interventions: Sequence[Intervention]) -> str:
-        """Return the kind of the strongest intervention that proves it, "" if none; "learned" if no other does."""
+        """Return the kind of the strongest intervention that proves it, "" if none; of `UNNAMED` if no other does."""
         proofs = self.proofs(found, interventions)
-        best = max(proofs, key=lambda one: (one.kind != LEARNED, one.effect), default=None)
+        best = max(proofs, key=lambda one: (one.kind not in UNNAMED, one.effect), default=None)
         return "" if best is None else best.kind
 
     def may_be_learned(self, found: Association) -> bool:

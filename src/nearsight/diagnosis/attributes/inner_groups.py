@@ -1,0 +1,147 @@
+"""Groups of a class's images that the network's inner layers tell from all others, and what these see of them."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nearsight.diagnosis.attributes.curves import CurvesOfClass
+from nearsight.diagnosis.attributes.groups import (
+    CLEAN,
+    FEWEST,
+    MOST_CLASSES,
+    MOST_OF_CLASS,
+    named_after,
+)
+from nearsight.diagnosis.attributes.inner import InnerLayers, Shift
+from nearsight.diagnosis.attributes.learned import surest_first
+from nearsight.diagnosis.attributes.looks import Looks
+from nearsight.diagnosis.attributes.rules import Rule
+from nearsight.diagnosis.attributes.set_off import Rows, SetOff
+from nearsight.diagnosis.candidates import ANY_CAUSE, Candidate, Examined
+from nearsight.statistics import area_under_curve
+
+Values = NDArray[np.float32]
+
+# How far a group must be set off by all layers together.
+SET_OFF = 0.9
+# Images of other classes on which the layer is chosen that is changed.
+ASKED = 32
+# With fewer images on either side there is nothing to learn from.
+LEAST = 8
+# Images that are told by forests together.
+AT_ONCE = 512
+DOING = "asking inner layers what they see of images"
+
+
+def find_inner_groups(measured: Looks) -> Iterator[Candidate]:
+    """Yield groups of a class's images that the network's inner layers tell from all other images.
+
+    A kind that nobody thought of measuring is still seen by a network that goes by it. So the same forests as in
+    `find_groups` are grown on what the layers see (`InnerLayers`). No edit is known that makes other images so. What
+    the layers see of the group's images, and not of the class's others, is given to others inside the network
+    (`Shift`), in the layer whose change moves most images that choose. The change to compare with is that to the half
+    of the class's others that the network is surest of, from the other half.
+    """
+    examined, classes, grown = measured.examined, measured.classes(FEWEST), measured.grown
+    if not 2 <= len(classes) <= MOST_CLASSES:
+        return
+    layers = InnerLayers.of(examined.decision, examined.images.image(int(grown[0])))
+    if layers is None:
+        return
+    numbers = layers.see_all(examined.images, grown, _counting(examined, 0, len(grown)))
+    labels = examined.labels[grown]
+    rows = Rows(numbers, labels, examined.seed)
+    sure = rows.of_classes()
+    found = {number: rows.group(number, sure[number]) for number in classes}
+    groups = {
+        number: group
+        for number, group in found.items()
+        if group is not None and _counts(group.rule, labels == number)
+    }
+    if not groups:
+        return
+    values = _values(layers, measured, groups)
+    for number, group in groups.items():
+        value = values[number]
+        value[grown] = group.sure
+        value[np.isnan(measured.values).any(1)] = np.nan
+        has, mine = group.rule.has(value), labels == number
+        curves = CurvesOfClass(examined, number, has)
+        attribute, words = named_after(examined, measured.values, curves, number, has)
+        inside, beside = _shifts(examined, layers, numbers, grown, number, has)
+        yield Candidate(
+            class_number=number,
+            attribute=attribute,
+            words=words,
+            artefact=True,
+            has=has,
+            value=value,
+            effect=area_under_curve(group.sure[mine & has[grown]], group.sure[~mine]),
+            causes=ANY_CAUSE,
+            inside=inside,
+            inside_beside=beside,
+        )
+
+
+def _counts(rule: Rule, mine: NDArray[np.bool_]) -> bool:
+    """Say whether a group is set off enough to have nothing to do with what the class pictures."""
+    return rule.share <= MOST_OF_CLASS and rule.pure >= SET_OFF and rule.times_as_frequent(mine) >= CLEAN
+
+
+def _values(layers: InnerLayers, measured: Looks, groups: Mapping[int, SetOff]) -> dict[int, Values]:
+    """Return how sure each group's forest is of all examined images, float32 (n,)."""
+    images = measured.examined.images
+    found = {number: np.zeros(len(images), dtype=np.float32) for number in groups}
+    rest = np.setdiff1d(np.arange(len(images)), measured.grown)
+    for start in range(0, len(rest), AT_ONCE):
+        some = rest[start : start + AT_ONCE]
+        numbers = layers.see_all(images, some, _counting(measured.examined, start, len(rest)))
+        for number, group in groups.items():
+            found[number][some] = group.value(numbers)
+    return found
+
+
+def _shifts(
+    examined: Examined,
+    layers: InnerLayers,
+    numbers: Values,
+    grown: NDArray[np.int64],
+    number: int,
+    has: NDArray[np.bool_],
+) -> tuple[Shift, Shift] | tuple[None, None]:
+    """Return the change to a group from the class's others, in one layer, and the one to compare it with.
+
+    `numbers` are what the layers see of the images that rules grow from, at the places `grown`.
+    """
+    mine = examined.labels[grown] == number
+    having, lacking = np.flatnonzero(mine & has[grown]), np.flatnonzero(mine & ~has[grown])
+    if min(len(having), len(lacking)) < LEAST:
+        return None, None
+    surest = lacking[surest_first(examined, grown[lacking], number)]
+    ours, others = surest[: len(surest) // 2], surest[len(surest) // 2 :]
+    pictures = examined.pictures((examined.labels != number) & (examined.predictions != number) & ~has, ASKED)
+    images = [pictures[k] for k in range(len(pictures))]
+
+    def moved(shift: Shift) -> float:
+        with shift.given():
+            return float((examined.decision.predictions_of(images, _as_it_is) == number).mean())
+
+    pairs = [
+        (
+            layers.shift(place, numbers[having], numbers[lacking]),
+            layers.shift(place, numbers[ours], numbers[others]),
+        )
+        for place in range(len(layers.layers))
+    ]
+    gains = [moved(shift) - moved(beside) for shift, beside in pairs] if images else [0.0]
+    return pairs[int(np.argmax(gains))]
+
+
+def _as_it_is(image: Tensor) -> Tensor:
+    return image
+
+
+def _counting(examined: Examined, before: int, count: int) -> Callable[[int], None]:
+    return lambda done: examined.progress.count(DOING, before + done, count)
