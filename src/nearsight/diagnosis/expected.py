@@ -12,6 +12,8 @@ from torch import Tensor
 
 from nearsight.data import ImageSet
 from nearsight.diagnosis.attributes import answered
+from nearsight.diagnosis.attributes.inner import LAYERS
+from nearsight.diagnosis.attributes.inner_groups import ASKED, MOST_BESIDE
 from nearsight.diagnosis.attributes.likened import OF_CANDIDATES, seconds_of_likening
 from nearsight.diagnosis.attributes.measuring import measure
 from nearsight.diagnosis.choosing import training_images
@@ -44,6 +46,8 @@ from nearsight.tiles import TileGrid
 # for, up to so many classes.
 WRONG, CANDIDATES, NEW = 0.15, 1.3, 0.5
 OF_IMAGE, OF_CLASS, MOST_CLASSES = 1.5, 1700.0, 20
+# Groups of a class that inner layers see apart, and decisions that are asked for about each.
+SEEN_APART, ASKED_INSIDE = 0.25, LAYERS * ASKED + MOST_BESIDE * ASKED + 2 * JUDGED
 # Images that are measured beforehand, and rows of one that is too large to be held.
 TIMED, TIMED_ROWS = 3, 512
 # Strides by which a long diagnosis could be shortened, as shares of the tile. Beyond the tile there would be gaps.
@@ -114,6 +118,9 @@ def expected_diagnosis(
         judged = min(JUDGED, count - count // classes) + 2 * min(JUDGED, count // classes) + given
         choosing = count // 2 if chosen is None else len(chosen)
         seconds += _seconds_of_finding(images, looked_at, choosing, classes, one) + tried * judged * one
+        # Inner layers see each image once, by tiles side by side.
+        seconds += looked_at * (timed.whole if decision.whole else timed.on_tiles(timed.tile, timed.tile))
+        seconds += SEEN_APART * classes * ASKED_INSIDE * one
         # Of a class's images that choose, some have what is added and some do not.
         if choosing // classes >= 2 * OF_CANDIDATES.fewest:
             seconds += tried * _seconds_of_strength(images)

@@ -26,8 +26,9 @@ Values = NDArray[np.float32]
 
 # How far a group must be set off by all layers together.
 SET_OFF = 0.9
-# Images of other classes on which the layer is chosen that is changed.
-ASKED = 32
+# Images of other classes on which the layer is chosen that is changed, and layers of which the change to compare
+# with is tried, too.
+ASKED, MOST_BESIDE = 32, 3
 # With fewer images on either side there is nothing to learn from.
 LEAST = 8
 # Images that are told by forests together.
@@ -122,21 +123,21 @@ def _shifts(
     surest = lacking[surest_first(examined, grown[lacking], number)]
     ours, others = surest[: len(surest) // 2], surest[len(surest) // 2 :]
     pictures = examined.pictures((examined.labels != number) & (examined.predictions != number) & ~has, ASKED)
-    images = [pictures[k] for k in range(len(pictures))]
+    images = list(pictures)
 
     def moved(shift: Shift) -> float:
         with shift.given():
             return float((examined.decision.predictions_of(images, _as_it_is) == number).mean())
 
-    pairs = [
-        (
-            layers.shift(place, numbers[having], numbers[lacking]),
-            layers.shift(place, numbers[ours], numbers[others]),
-        )
-        for place in range(len(layers.layers))
-    ]
-    gains = [moved(shift) - moved(beside) for shift, beside in pairs] if images else [0.0]
-    return pairs[int(np.argmax(gains))]
+    if not images:
+        return None, None
+    places = range(len(layers.layers))
+    shifts = [layers.shift(place, numbers[having], numbers[lacking]) for place in places]
+    gains = [moved(shift) for shift in shifts]
+    best = sorted(places, key=lambda place: -gains[place])[:MOST_BESIDE]
+    besides = {place: layers.shift(place, numbers[ours], numbers[others]) for place in best}
+    chosen = max(best, key=lambda place: gains[place] - moved(besides[place]))
+    return shifts[chosen], besides[chosen]
 
 
 def _as_it_is(image: Tensor) -> Tensor:

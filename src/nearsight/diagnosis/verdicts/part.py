@@ -27,6 +27,7 @@ from nearsight.diagnosis.table import ESTIMATE, Column, Table, of_class
 from nearsight.diagnosis.verdicts.finders import find_candidates
 from nearsight.diagnosis.verdicts.interventions import (
     GIVEN,
+    INNER,
     LEARNED,
     TRANSPLANTED,
     WITHOUT,
@@ -389,7 +390,7 @@ VERDICTS: Part[Seen, Verdicts] = Part(
                 Column("errors_without", ESTIMATE),
                 *(
                     _made(kind, name)
-                    for kind in (TRANSPLANTED, GIVEN, WITHOUT, LEARNED)
+                    for kind in (TRANSPLANTED, GIVEN, WITHOUT, LEARNED, INNER)
                     for name in ("after", "change")
                 ),
                 Column("q", "float64"),

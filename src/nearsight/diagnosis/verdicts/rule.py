@@ -96,6 +96,8 @@ class Rule:
         """Return how far an intervention must move images beyond chance to prove a candidate."""
         if intervention.kind == LEARNED:
             return self.least_effect_learned
+        if intervention.kind == INNER:
+            return self.least_effect
         return self.least_effect_of_own if self.own(found) else self.least_effect
 
     def proofs(self, found: Association, interventions: Sequence[Intervention]) -> list[Intervention]:

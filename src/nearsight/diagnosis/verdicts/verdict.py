@@ -7,13 +7,17 @@ from torch import Tensor
 
 from nearsight.diagnosis.candidates import TABLE, TILE
 from nearsight.diagnosis.repeats.wording import MARK, OVERLAY, WATERMARK
-from nearsight.diagnosis.verdicts.interventions import GIVEN, LEARNED, TRANSPLANTED, Intervention
+from nearsight.diagnosis.verdicts.interventions import GIVEN, INNER, LEARNED, TRANSPLANTED, Intervention
 from nearsight.diagnosis.verdicts.rule import PICTURED, SHORTCUT
 from nearsight.numbers import agreeing, counted
 from nearsight.statistics import Estimate
 from nearsight.statistics.writing import points, whole_per_cent
 
-NAMELESS = "fine detail without a name"
+# What proves something without saying what it is, by the kind of the intervention.
+NAMELESS = {
+    LEARNED: "fine detail without a name",
+    INNER: "something without a name that its inner layers see",
+}
 # From this share on of what images have, what is added is as strong.
 AS_STRONG = 0.8
 # How many times stronger the difference that an edit makes is shown, and the longest side of these pictures.
@@ -77,9 +81,10 @@ class Verdict:
     chance is the share of such images. All are measured on images that did not choose. `q` is the false discovery
     rate over all candidates at which it is believed. `pictured` says that it would be a shortcut, were it not that
     it may be what these images show. `proven_by` is the kind of the intervention that proves it, "" if none
-    does, or if an older version wrote it. If it is "learned", `edited` are some images before and after that edit,
-    and `words` say only what it was found as. `alike` are further images of the class, which do
-    not look as if they had it, but which the classifier takes for the class in the same way; no figure counts them.
+    does, or if an older version wrote it. If it is "learned", `edited` are some images before and after that edit.
+    If it is "learned" or "inner", `words` say only what it was found as. `alike` are further images of the class,
+    which do not look as if they had it, but which the classifier takes for the class in the same way; no figure
+    counts them.
     `missing` says in words what keeps a suspect from being a shortcut; nothing if an older version wrote it.
     """
 
@@ -128,8 +133,9 @@ class Verdict:
 
     @property
     def told(self) -> str:
-        """What it is, in words; of what only a learned edit proves, that it has none, and what it was found as."""
-        return self.words if self.proven_by != LEARNED else f"{NAMELESS}, found as: {self.words}"
+        """What it is, in words; of what is proven without a name, that it has none, and what it was found as."""
+        nameless = NAMELESS.get(self.proven_by)
+        return self.words if nameless is None else f"{nameless}, found as: {self.words}"
 
     def sentence(self, class_name: str) -> str:
         """Say the verdict: what, in how many images, and the accuracy with it and without it.
@@ -172,6 +178,12 @@ class Verdict:
                 f"Test on images of {class_name} from elsewhere, and see whether accuracy holds; an image may not "
                 "show what the table says."
             )
+        if self.verdict == SHORTCUT and self.proven_by == INNER:
+            return (
+                f"Look at the examples for what they share and other images of {class_name} do not. Do not trust the "
+                f"accuracy on images of {class_name} without it. Train on images of {class_name} without it; as no "
+                "edit adds it to other images, `nearsight repair` fits the last layer again."
+            )
         if self.verdict == SHORTCUT:
             return (
                 f"Do not trust the accuracy on images of {class_name} without this. Train on images of {class_name} "
@@ -198,6 +210,17 @@ class Verdict:
             return (
                 f"their fine detail, added to {counted(made.images, 'image')} of other classes, makes "
                 f"{whole_per_cent(made.after)} of them {class_name} ({that_of} makes {points(chance, 0)} %{to})"
+            )
+        if made.kind == INNER:
+            what, to = (
+                (f"what it sees of {class_name} without it", "")
+                if made.beside
+                else ("the same change", " any one other class")
+            )
+            return (
+                f"what a layer of the network sees of these images and not of other {class_name}, given to "
+                f"{counted(made.images, 'image')} of other classes inside the network, makes "
+                f"{whole_per_cent(made.after)} of them {class_name} ({what} makes {points(chance, 0)} %{to})"
             )
         if made.kind == GIVEN:
             return (

@@ -1,0 +1,161 @@
+"""What inner layers see is what their maps hold, and a shift changes just that: compared with the maps themselves."""
+
+import numpy as np
+import pytest
+import timm
+import torch
+from torch import Tensor, nn
+
+from nearsight.diagnosis.attributes import inner
+from nearsight.diagnosis.attributes.inner import InnerLayers
+from nearsight.diagnosis.decision import Decision
+from nearsight.evidence import TiledModel
+from nearsight.models import Classifier
+from nearsight.settings.protocols import FULL_PASS
+
+SIDE, TILE = 12, 4
+
+
+def decision(*layers: nn.Module, whole: bool) -> Decision:
+    torch.manual_seed(0)
+    network = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(5, 2)).eval()
+    classifier = Classifier.of(network, classes=("a", "b"), tile=None if whole else TILE, mean=0.5, std=0.5)
+    bound = TiledModel(classifier, tile=TILE)
+    return Decision(bound, FULL_PASS if whole else "mean-logit")
+
+
+def images(*sides: int) -> list[Tensor]:
+    random = np.random.default_rng(0)
+    return [torch.from_numpy(random.integers(0, 256, (3, side, SIDE), dtype=np.uint8)) for side in sides]
+
+
+def numbers(maps: Tensor) -> np.ndarray:
+    """Say the four numbers of the channels of maps of one image, (C, places)."""
+    plain = maps.numpy()
+    return np.concatenate([plain.mean(1), plain.std(1), plain.max(1), plain.min(1)])
+
+
+@pytest.fixture
+def convolutional() -> tuple[nn.Module, ...]:
+    torch.manual_seed(0)
+    return nn.Conv2d(3, 5, 3, padding=1), nn.BatchNorm2d(5), nn.GELU()
+
+
+def test_a_whole_image_is_seen_as_its_maps_are(convolutional: tuple[nn.Module, ...]) -> None:
+    decided = decision(*convolutional, whole=True)
+    (picture,) = images(SIDE)
+    layers = InnerLayers.of(decided, picture)
+    assert layers is not None
+    convolution, norm = decided.bound.model.network[:2]  # type: ignore[union-attr,index]
+    with torch.no_grad():
+        maps = norm(convolution((picture.float() / 255 - 0.5)[None] / 0.5))[0]
+    np.testing.assert_allclose(layers.see([picture])[0], numbers(maps.flatten(1)), atol=1e-5)
+
+
+def test_tiles_of_an_image_count_as_one(convolutional: tuple[nn.Module, ...]) -> None:
+    decided = decision(*convolutional, whole=False)
+    (picture,) = images(2 * TILE)
+    layers = InnerLayers.of(decided, picture)
+    assert layers is not None
+    convolution, norm = decided.bound.model.network[:2]  # type: ignore[union-attr,index]
+    prepared = (picture.float() / 255 - 0.5) / 0.5
+    tiles = [
+        prepared[:, top : top + TILE, left : left + TILE]
+        for top in range(0, 2 * TILE, TILE)
+        for left in range(0, SIDE, TILE)
+    ]
+    with torch.no_grad():
+        maps = norm(convolution(torch.stack(tiles))).transpose(0, 1).flatten(1)
+    np.testing.assert_allclose(layers.see([picture])[0], numbers(maps), atol=1e-5)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_an_image_is_seen_alike_beside_others_of_any_size(
+    convolutional: tuple[nn.Module, ...], *, whole: bool
+) -> None:
+    pictures = images(SIDE, 8, SIDE, 10)
+    layers = InnerLayers.of(decision(*convolutional, whole=whole), pictures[0])
+    assert layers is not None
+    alone = np.concatenate([layers.see([one]) for one in pictures])
+    np.testing.assert_allclose(layers.see(pictures), alone, atol=1e-5)
+
+
+def test_a_network_without_norms_is_seen_by_its_convolutions_and_left_without_hooks() -> None:
+    decided = decision(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.Conv2d(4, 5, 3), whole=True)
+    (picture,) = images(SIDE)
+    layers = InnerLayers.of(decided, picture)
+    assert layers is not None
+    assert [type(layer) for layer in layers.layers] == [nn.Conv2d, nn.Conv2d]
+    assert layers.see([picture]).shape == (1, 4 * (4 + 5))
+    assert not any(part._forward_hooks or part._forward_pre_hooks for part in decided.bound.module.modules())
+
+
+def test_tokens_of_a_transformer_are_places() -> None:
+    network = timm.create_model("vit_tiny_patch16_224", img_size=32, num_classes=2, depth=2).eval()
+    classifier = Classifier.of(network, classes=("a", "b"), mean=0.5, std=0.5, resize_to=32, crop=32)
+    decided = Decision(TiledModel(classifier, tile=32), FULL_PASS)
+    picture = torch.zeros(3, 32, 32, dtype=torch.uint8)
+    layers = InnerLayers.of(decided, picture)
+    assert layers is not None
+    assert {type(layer).__name__ for layer in layers.layers} == {"LayerNorm"}
+    assert np.isfinite(layers.see([picture])).all()
+
+
+def test_wide_and_deep_networks_are_seen_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inner, "LAYERS", 2)
+    monkeypatch.setattr(inner, "CHANNELS", 3)
+    steps = [layer for _ in range(4) for layer in (nn.Conv2d(5, 5, 1), nn.ReLU())]
+    decided = decision(nn.Conv2d(3, 5, 1), *steps, whole=True)
+    (picture,) = images(SIDE)
+    layers = InnerLayers.of(decided, picture)
+    assert layers is not None
+    assert layers.see([picture]).shape == (1, 2 * 3 * 4)
+
+
+def test_what_is_no_module_or_has_no_maps_is_not_seen() -> None:
+    (picture,) = images(SIDE)
+    for model in (lambda some: some.mean((2, 3)), nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())):
+        classifier = Classifier.of(model, classes=3, mean=0.5, std=0.5)
+        assert InnerLayers.of(Decision(TiledModel(classifier, tile=4), FULL_PASS), picture) is None
+
+
+def test_a_part_that_runs_twice_is_left_out(convolutional: tuple[nn.Module, ...]) -> None:
+    _, norm, _ = convolutional
+    decided = decision(*convolutional, nn.Conv2d(5, 5, 1), norm, whole=True)
+    (picture,) = images(SIDE)
+    layers = InnerLayers.of(decided, picture)
+    assert layers is not None
+    assert [type(layer) for layer in layers.layers] == [nn.Conv2d, nn.Conv2d]
+
+
+def test_a_shift_gives_images_the_means_and_spreads_of_others(convolutional: tuple[nn.Module, ...]) -> None:
+    decided = decision(*convolutional, whole=True)
+    some, others = images(TILE, TILE)
+    layers = InnerLayers.of(decided, some)
+    assert layers is not None
+    having, lacking = (layers.see([one]) for one in (some, others))
+    (channels,) = layers.channels
+    with layers.shift(0, having, lacking).given():
+        shifted = layers.see([others])
+    ratio = (having / lacking)[0, channels : 2 * channels]
+    assert ((ratio > 1 / inner.MOST_SPREAD) & (ratio < inner.MOST_SPREAD)).all()
+    np.testing.assert_allclose(shifted[:, : 2 * channels], having[:, : 2 * channels], atol=1e-4)
+    np.testing.assert_array_equal(layers.see([others]), lacking)
+
+
+def test_a_shift_of_nothing_changes_no_score_of_a_transformer() -> None:
+    network = timm.create_model("vit_tiny_patch16_224", img_size=32, num_classes=2, depth=2).eval()
+    classifier = Classifier.of(network, classes=("a", "b"), mean=0.5, std=0.5, resize_to=32, crop=32)
+    decided = Decision(TiledModel(classifier, tile=32), FULL_PASS)
+    first, second = (
+        torch.from_numpy(np.random.default_rng(k).integers(0, 256, (3, 32, 32), dtype=np.uint8))
+        for k in range(2)
+    )
+    layers = InnerLayers.of(decided, first)
+    assert layers is not None
+    rows = layers.see([first, second])
+    plain = decided.scores([second])
+    with layers.shift(1, rows[:1], rows[:1]).given():
+        np.testing.assert_allclose(decided.scores([second]), plain, atol=1e-4)
+    with layers.shift(1, rows[:1], rows[1:]).given():
+        assert not np.allclose(decided.scores([second]), plain, atol=1e-4)
