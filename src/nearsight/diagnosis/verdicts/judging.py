@@ -222,10 +222,13 @@ def _merged(examined: Examined, judged: Sequence[Judged]) -> Iterator[Judged]:
         while left:
             best, *rest = left
             same = [one for one in rest if _same(best, one, mine)]
+            named = _named(examined, best, same)
+            whole = _whole(named, same, mine)
+            if whole is not named:
+                same += [one for one in rest if one not in same and _same(whole, one, mine)]
             left = [one for one in rest if one not in same]
-            named = _whole(_named(examined, best, same), same, mine)
             words = dict.fromkeys(one.candidate.words for one in (best, *same))
-            yield replace(named, also=tuple(word for word in words if word != named.candidate.words))
+            yield replace(whole, also=tuple(word for word in words if word != whole.candidate.words))
 
 
 def _whole(named: Judged, same: Sequence[Judged], mine: NDArray[np.bool_]) -> Judged:
