@@ -1,6 +1,7 @@
 """Verdicts on classifiers whose shortcut is known, and on ones that have none."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
 
@@ -27,6 +28,7 @@ from nearsight.diagnosis.verdicts import judging
 from nearsight.diagnosis.verdicts.associations import associate
 from nearsight.diagnosis.verdicts.interventions import (
     GIVEN,
+    INNER,
     TRANSPLANTED,
     WITHOUT,
     Intervention,
@@ -257,6 +259,67 @@ def test_what_few_images_have_is_a_shortcut_by_what_it_moves() -> None:
     assert difference.low < 0.05 < difference.value
     assert found.word == SHORTCUT
     assert judged(reads_the_mark, (0.12, 0, 0), take_off=None, artefact=False) == ()
+
+
+class MarkedInside:
+    """Reads the mark, and can be made to see it in every image."""
+
+    def __init__(self) -> None:
+        self.everywhere = False
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Tell the shade, or dark where it sees the mark."""
+        seen = images.clone()
+        if self.everywhere:
+            seen[:, :, :2, :2] = 255
+        return reads_the_mark(seen)
+
+    @contextmanager
+    def given(self) -> Iterator[None]:
+        """See it in every image, for as long as this lasts."""
+        self.everywhere = True
+        yield
+        self.everywhere = False
+
+
+def seen_inside(marked: np.ndarray, network: MarkedInside, **changed: object) -> Candidate:
+    """Say that inner layers see the marked images apart, of which no edit is known."""
+    apart = replace(candidate(marked), attribute="look", words="a look of their own", causes=ANY_CAUSE)
+    return replace(apart, put_on=None, take_off=None, inside=network, **changed)
+
+
+def test_what_only_inner_layers_see_is_proven_inside_the_network() -> None:
+    images, marked = world((0.5, 0, 0))
+    network = MarkedInside()
+    [found] = judge(examined(network, images), [seen_inside(marked, network)])
+    assert (found.word, found.proven_by) == (SHORTCUT, INNER)
+    [made] = found.interventions
+    assert (made.kind, made.after.value) == (INNER, 1)
+    assert not network.everywhere
+
+
+def test_what_layers_see_of_the_others_of_a_class_as_well_proves_nothing() -> None:
+    images, marked = world((0.5, 0, 0))
+    network = MarkedInside()
+    [found] = judge(examined(network, images), [seen_inside(marked, network, inside_beside=network)])
+    assert (found.word, found.proven_by) == (SUSPECT, "")
+    assert found.interventions[0].beside
+
+
+def test_a_name_of_some_images_that_layers_see_apart_is_told_of_all_of_them() -> None:
+    images, marked = world((0.5, 0, 0))
+    network = MarkedInside()
+    some = marked & (np.cumsum(marked) % 2 == 0)
+    named, apart = candidate(some), seen_inside(marked, network)
+    [found] = judge(examined(network, images), [named, apart])
+    assert found.candidate.words == named.words
+    np.testing.assert_array_equal(found.candidate.has, marked)
+    assert found.proven_by in {TRANSPLANTED, GIVEN, WITHOUT}
+    assert {made.kind for made in found.interventions} >= {TRANSPLANTED, INNER}
+    # Of nearly the same images, the rule of the name is the verdict's.
+    most = marked & (np.cumsum(marked) % 5 != 0)
+    [found] = judge(examined(network, images), [candidate(most), apart])
+    np.testing.assert_array_equal(found.candidate.has, most)
 
 
 def test_candidates_of_the_same_images_are_one_verdict() -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from nearsight.diagnosis.candidates import IMAGE, TABLE, TILE
-from nearsight.diagnosis.verdicts.interventions import GIVEN, TRANSPLANTED, WITHOUT, Intervention
+from nearsight.diagnosis.verdicts.interventions import GIVEN, INNER, TRANSPLANTED, WITHOUT, Intervention
 from nearsight.diagnosis.verdicts.rule import SHORTCUT, SUSPECT
 from nearsight.diagnosis.verdicts.verdict import Verdict
 from nearsight.statistics import Estimate, change_estimate
@@ -98,6 +98,21 @@ def test_images_alike_are_told_last_as_what_may_have_it(alike: tuple[int, ...], 
 def test_its_rule_finds_all_images_but_those_alike() -> None:
     assert VERDICT.ruled == (1, 7)
     assert replace(VERDICT, images=(1, 4, 7, 9), alike=(4, 9)).ruled == (1, 7)
+
+
+def test_what_is_only_proven_inside_the_network_has_no_name() -> None:
+    inner = replace(VERDICT, proven_by=INNER, interventions=(made(INNER, 0.03),))
+    assert (
+        inner.told == "something without a name that the network's inner layers see, found as: 8-pixel blocks"
+    )
+    [proof] = inner.proofs("deer")
+    assert proof == (
+        "what a layer of the network sees of these images and not of other deer, given to 40 images of other classes "
+        "inside the network, makes 50 % (40 to 60) of them deer (the same change makes 3 % any one other class)"
+    )
+    [proof] = replace(inner, interventions=(replace(made(INNER, 0.03), beside=True),)).proofs("deer")
+    assert proof.endswith("(what it sees of deer without it makes 3 %)")
+    assert "no edit adds it" in inner.advice("deer")
 
 
 def test_where_every_image_has_it_accuracy_without_is_said_to_be_unknown() -> None:

@@ -16,7 +16,7 @@ from nearsight.statistics.writing import points, whole_per_cent
 # What proves something without saying what it is, by the kind of the intervention.
 NAMELESS = {
     LEARNED: "fine detail without a name",
-    INNER: "something without a name that its inner layers see",
+    INNER: "something without a name that the network's inner layers see",
 }
 # From this share on of what images have, what is added is as strong.
 AS_STRONG = 0.8
