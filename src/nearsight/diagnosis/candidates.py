@@ -38,6 +38,9 @@ class Inside(Protocol):
     def given(self) -> AbstractContextManager[None]:
         """Make it in every image that is classified, for as long as this lasts."""
 
+    def seen_in(self, image: Tensor) -> Tensor:
+        """Return where a decoded image has it already, float32 (H, W), as large as it is evaluated; 0 for nowhere."""
+
 
 # Where a candidate is seen. Only a table shows what no picture shows.
 IMAGE, TILE, TABLE = "image", "tile", "table"

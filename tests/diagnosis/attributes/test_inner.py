@@ -159,3 +159,19 @@ def test_a_shift_of_nothing_changes_no_score_of_a_transformer() -> None:
         np.testing.assert_allclose(decided.scores([second]), plain, atol=1e-4)
     with layers.shift(1, rows[:1], rows[1:]).given():
         assert not np.allclose(decided.scores([second]), plain, atol=1e-4)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_shift_says_where_an_image_has_what_it_gives(*, whole: bool) -> None:
+    decided = decision(nn.Conv2d(3, 5, 1), nn.BatchNorm2d(5), whole=whole)
+    plain = (images(2 * TILE)[0] / 16 + 60).to(torch.uint8)
+    marked = plain.clone()
+    marked[:, 1:3, 5:8] = 255
+    layers = InnerLayers.of(decided, plain)
+    assert layers is not None
+    shift = layers.shift(0, layers.see([marked]), layers.see([plain]))
+    seen = shift.seen_in(marked)
+    assert seen.shape == (2 * TILE, SIDE)
+    square = seen[1:3, 5:8].min()
+    seen[1:3, 5:8] = 0
+    assert square > 10 * max(seen.max(), shift.seen_in(plain).max())

@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
+from itertools import chain, product
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 from nearsight.data import ImageSet
 from nearsight.diagnosis.decision import Decision
@@ -56,9 +57,9 @@ class InnerLayers:
             if not every.layers:
                 return None
             # A pass may be tried before it is made; it is not tried again.
-            every._pass([image])
+            _pass(decision, [image])
             with every._watched() as rows:
-                (inputs,) = every._pass([image])
+                (inputs,) = _pass(decision, [image])
         except (InputError, RuntimeError):
             # It does not run in PyTorch, or was compiled.
             return None
@@ -100,7 +101,7 @@ class InnerLayers:
         deviations, largest and smallest values.
         """
         with self._watched() as rows:
-            counts = self._pass(images)
+            counts = _pass(self.decision, images)
         # The network may have been tried before, on images of other sizes.
         last = [np.concatenate(of_layer)[-sum(counts) :] for of_layer in rows]
         return np.concatenate([_merged(one, counts) for one in last], axis=1)
@@ -112,56 +113,76 @@ class InnerLayers:
         """
         end = NUMBERS * sum(self.channels[: place + 1])
         numbers = slice(end - NUMBERS * self.channels[place], end)
-        return Shift.between(
-            self.decision.bound.module, self.layers[place], having[:, numbers], lacking[:, numbers]
-        )
-
-    def _pass(self, images: Sequence[Tensor]) -> list[int]:
-        """Pass images through the network; return of how many inputs each image's maps are."""
-        bound = self.decision.bound
-        if self.decision.whole:
-            for image in images:
-                bound.full_pass([image])
-            return [1] * len(images)
-        tiles = [_tiles(bound, image) for image in images]
-        bound.logits(chain.from_iterable(tiles))
-        return [len(one) for one in tiles]
+        return Shift.between(self.decision, self.layers[place], having[:, numbers], lacking[:, numbers])
 
     @contextmanager
     def _watched(self) -> Iterator[list[list[Values]]]:
         """Watch the layers; what each sees of each batch is put into its list."""
         rows: list[list[Values]] = [[] for _ in self.layers]
-        size = torch.Size()
-
-        def keep_size(_part: nn.Module, inputs: tuple[object, ...]) -> None:
-            nonlocal size
-            size = _size(inputs)
-
-        def keep(found: list[Values], _part: nn.Module, _inputs: object, output: object) -> None:
-            if isinstance(output, Tensor) and len(size) == 4 and len(output) == size[0]:
-                seen = as_feature_map(output.detach(), size)
-                if seen is not None:
-                    found.append(_numbers(seen))
-
-        handles = [self.decision.bound.module.register_forward_pre_hook(keep_size)]
-        try:
-            for layer, found in zip(self.layers, rows, strict=True):
-                handles.append(layer.register_forward_hook(partial(keep, found)))
+        with watched(
+            self.decision.bound.module, self.layers, lambda place, maps: rows[place].append(_numbers(maps))
+        ):
             yield rows
-        finally:
-            for handle in handles:
-                handle.remove()
+
+
+@contextmanager
+def watched(
+    network: nn.Module, layers: Sequence[nn.Module], see: Callable[[int, Tensor], None]
+) -> Iterator[None]:
+    """Show the maps of some layers, (B, channels, rows, columns), of every batch that a network is given."""
+    size = torch.Size()
+
+    def keep_size(_part: nn.Module, inputs: tuple[object, ...]) -> None:
+        nonlocal size
+        size = _size(inputs)
+
+    def keep(place: int, _part: nn.Module, _inputs: object, output: object) -> None:
+        maps = _maps(output.detach(), size) if isinstance(output, Tensor) else None
+        if maps is not None:
+            see(place, maps)
+
+    handles = [network.register_forward_pre_hook(keep_size)]
+    try:
+        for place, layer in enumerate(layers):
+            handles.append(layer.register_forward_hook(partial(keep, place)))
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _size(inputs: tuple[object, ...]) -> torch.Size:
+    """Return the shape of what a network is given."""
+    return inputs[0].shape if inputs and isinstance(inputs[0], Tensor) else torch.Size()
+
+
+def _maps(output: Tensor, size: torch.Size) -> Tensor | None:
+    """Return what a layer outputs as maps, a view of it; None if it is no map of each input of a batch."""
+    return as_feature_map(output, size) if len(size) == 4 and len(output) == size[0] else None
+
+
+def _pass(decision: Decision, images: Sequence[Tensor]) -> list[int]:
+    """Pass images through the network; return of how many inputs each image's maps are."""
+    bound = decision.bound
+    if decision.whole:
+        for image in images:
+            bound.full_pass([image])
+        return [1] * len(images)
+    cut = [
+        cut_grid(bound.prepare(image)[None], _side_by_side(bound, image)).flatten(0, 2) for image in images
+    ]
+    bound.logits(chain.from_iterable(cut))
+    return [len(one) for one in cut]
 
 
 def _is_leaf(part: nn.Module) -> bool:
     return next(part.children(), None) is None and next(part.parameters(), None) is not None
 
 
-def _tiles(bound: TiledModel, image: Tensor) -> list[Tensor]:
-    """Return an image's tiles side by side, in the form that the network takes."""
-    prepared, tile = bound.prepare(image), bound.require_tile()
-    grid = TileGrid(prepared.shape[-2], prepared.shape[-1], tile, tile, "covering")
-    return list(cut_grid(prepared[None], grid).flatten(0, 2))
+def _side_by_side(bound: TiledModel, image: Tensor) -> TileGrid:
+    """Return the grid of an image's tiles side by side, in the form that the network takes."""
+    height, width = bound.prepare(image).shape[-2:]
+    return TileGrid(height, width, bound.require_tile(), bound.require_tile(), "covering")
 
 
 def _channels(count: int) -> list[int]:
@@ -193,21 +214,21 @@ class Shift:
 
     The mean of each channel moves by the difference of theirs, and its deviations from it are multiplied by the ratio
     of theirs, at most three times or a third (as Huang and Belongie, "Arbitrary style transfer in real-time with
-    adaptive instance normalization", ICCV 2017, but relative to other images). `mean` and `spread` are float32
-    (channels,). Channels that are not looked at stay as they are.
+    adaptive instance normalization", ICCV 2017, but relative to other images). `having` and `lacking` are the mean
+    and the standard deviation of each channel in these, float32 (2, channels). Channels that are not looked at stay
+    as they are.
     """
 
-    network: nn.Module
+    decision: Decision
     layer: nn.Module
-    mean: Values
-    spread: Values
+    having: Values
+    lacking: Values
 
     @staticmethod
-    def between(network: nn.Module, layer: nn.Module, having: Values, lacking: Values) -> "Shift":
+    def between(decision: Decision, layer: nn.Module, having: Values, lacking: Values) -> "Shift":
         """Return the shift to some images from others, by what the layer sees of them, float32 (n, 4 · channels)."""
-        some, others = (np.split(rows.mean(0), NUMBERS) for rows in (having, lacking))
-        ratio = (some[1] + LEAST_SPREAD) / (others[1] + LEAST_SPREAD)
-        return Shift(network, layer, some[0] - others[0], np.clip(ratio, 1 / MOST_SPREAD, MOST_SPREAD))
+        some, others = (rows.mean(0).reshape(NUMBERS, -1)[:2] for rows in (having, lacking))
+        return Shift(decision, layer, some, others)
 
     @contextmanager
     def given(self) -> Iterator[None]:
@@ -221,7 +242,7 @@ class Shift:
         def change(_part: nn.Module, _inputs: object, output: object) -> Tensor | None:
             return self._changed(output, size) if isinstance(output, Tensor) else None
 
-        handles = [self.network.register_forward_pre_hook(keep_size)]
+        handles = [self.decision.bound.module.register_forward_pre_hook(keep_size)]
         try:
             handles.append(self.layer.register_forward_hook(change))
             yield
@@ -231,20 +252,52 @@ class Shift:
 
     def _changed(self, output: Tensor, size: torch.Size) -> Tensor | None:
         changed = output.clone()
-        maps = None if len(size) != 4 or len(output) != size[0] else as_feature_map(changed, size)
+        maps = _maps(changed, size)
         if maps is None:
             return None
         channels = _channels(maps.shape[1])
-        mean, spread = (
-            torch.from_numpy(values).to(maps)[None, :, None, None] for values in (self.mean, self.spread)
+        ratio = (self.having[1] + LEAST_SPREAD) / (self.lacking[1] + LEAST_SPREAD)
+        moved, spread = (
+            torch.from_numpy(values).to(maps)[None, :, None, None]
+            for values in (self.having[0] - self.lacking[0], ratio.clip(1 / MOST_SPREAD, MOST_SPREAD))
         )
         seen = maps[:, channels]
         middle = seen.mean((2, 3), keepdim=True)
         # The maps are a view of the output, however it is laid out.
-        maps[:, channels] = (seen - middle) * spread + middle + mean
+        maps[:, channels] = (seen - middle) * spread + middle + moved
         return changed
 
+    def seen_in(self, image: Tensor) -> Tensor:
+        """Return where a decoded image has what is given, float32 (H, W), as large as it is evaluated.
 
-def _size(inputs: tuple[object, ...]) -> torch.Size:
-    """Return the shape of what a network is given."""
-    return inputs[0].shape if inputs and isinstance(inputs[0], Tensor) else torch.Size()
+        At each place the channels count by how much more the layer sees of them in images that have it, in standard
+        deviations, and by how far the place is on that side. Nothing is 0. Of tiles side by side each is seen alone.
+        """
+        found: list[Tensor] = []
+        with watched(
+            self.decision.bound.module, [self.layer], lambda _, maps: found.append(self._along(maps))
+        ):
+            _pass(self.decision, [image])
+        bound = self.decision.bound
+        height, width = bound.resize(image).shape[1:]
+        if self.decision.whole:
+            return _enlarged(found[-1], height, width)[0]
+        grid = _side_by_side(bound, image)
+        tiles = _enlarged(torch.cat(found)[-len(grid) :], grid.tile, grid.tile)
+        seen = torch.zeros(height, width)
+        for tile, (top, left) in zip(tiles, product(grid.tops, grid.lefts), strict=True):
+            seen[top : top + grid.tile, left : left + grid.tile] = tile
+        return seen
+
+    def _along(self, maps: Tensor) -> Tensor:
+        """Return how far each place of maps (B, channels, rows, columns) lies to that side, (B, rows, columns)."""
+        usual = self.lacking[1] + LEAST_SPREAD
+        weights = (self.having[0] - self.lacking[0]) / usual**2
+        middle = torch.from_numpy(self.lacking[0])[:, None, None]
+        away = maps[:, _channels(maps.shape[1])].float().cpu() - middle
+        return torch.einsum("c,bchw->bhw", torch.from_numpy(weights), away).clamp(min=0)
+
+
+def _enlarged(maps: Tensor, height: int, width: int) -> Tensor:
+    """Return maps (B, rows, columns) as (B, height, width)."""
+    return interpolate(maps[:, None], size=(height, width), mode="bilinear", align_corners=False)[:, 0]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
@@ -47,7 +48,7 @@ from nearsight.diagnosis.verdicts.limits import (
 )
 from nearsight.diagnosis.verdicts.remaining import remaining_accuracy
 from nearsight.diagnosis.verdicts.rule import RULE, SHORTCUT
-from nearsight.diagnosis.verdicts.verdict import Edited, Verdict
+from nearsight.diagnosis.verdicts.verdict import Edited, Highlighted, Verdict
 from nearsight.statistics import Estimate, accuracy_estimate
 from nearsight.statistics.writing import points, whole_per_cent
 from nearsight.tiles import TileGrid
@@ -277,6 +278,7 @@ def _verdict(examined: Examined, judged: Judged, images: int) -> Verdict:
         q=judged.q,
         proven_by=judged.proven_by,
         edited=_edited(examined, judged) if judged.proven_by == LEARNED else (),
+        highlighted=_highlighted(examined, judged, clearest[:EXAMPLES]) if judged.proven_by == INNER else (),
         pictured=judged.word != SHORTCUT
         and candidate.artefact
         and candidate.pictured
@@ -298,6 +300,15 @@ def _edited(examined: Examined, judged: Judged) -> tuple[Edited, ...]:
         Edited.of(place, examined.images.image(place), change(place), int(taken))
         for place, taken in zip(places, after, strict=True)
     )
+
+
+def _highlighted(examined: Examined, judged: Judged, places: NDArray[np.int64]) -> tuple[Highlighted, ...]:
+    """Return the images at some places with where a layer sees what they share."""
+    inside, resize = judged.candidate.inside, examined.decision.bound.resize
+    if inside is None:
+        return ()
+    images = ((place, examined.images.image(place)) for place in places.tolist())
+    return tuple(Highlighted.of(place, resize(image), inside.seen_in(image)) for place, image in images)
 
 
 def _sentences(found: Verdicts, about: Findings) -> Iterator[str]:

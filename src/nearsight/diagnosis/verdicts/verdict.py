@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from nearsight.diagnosis.candidates import TABLE, TILE
 from nearsight.diagnosis.repeats.wording import MARK, OVERLAY, WATERMARK
@@ -22,6 +23,8 @@ NAMELESS = {
 AS_STRONG = 0.8
 # How many times stronger the difference that an edit makes is shown, and the longest side of these pictures.
 AMPLIFIED, EDITED_SIDE = 4, 128
+# The colour of what a layer sees, red, green and blue, and how much of it the strongest places have.
+RED, HIGHLIGHT = (255, 10, 10), 0.8
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +70,47 @@ class Edited:
     __hash__ = object.__hash__
 
 
+@dataclass(frozen=True, eq=False)
+class Highlighted:
+    """An image that has something, and where a layer of the network sees it.
+
+    `index` is its place in the set. `picture` is uint8 (3, H, W), at most 128 pixels a side: the image in grey, the
+    redder the more of it is seen there.
+    """
+
+    index: int
+    picture: Tensor
+
+    @staticmethod
+    def of(index: int, image: Tensor, seen: Tensor) -> "Highlighted":
+        """Return an image, uint8 (3, H, W), with where it has something, float (H, W), 0 for nowhere.
+
+        >>> grey, seen = torch.full((3, 4, 4), 100, dtype=torch.uint8), torch.zeros(4, 4)
+        >>> seen[0, 0] = 5.0
+        >>> Highlighted.of(7, grey, seen).picture[:, 0, :2].T.tolist()
+        [[224, 28, 28], [100, 100, 100]]
+        """
+        share = min(1.0, EDITED_SIDE / max(image.shape[1:]))
+        size = [max(1, round(side * share)) for side in image.shape[1:]]
+        grey, strong = (
+            interpolate(one[None, None], size=size, mode="area")[0, 0]
+            for one in (image.float().mean(0), seen.float())
+        )
+        # A single strongest place must not hide all others.
+        most = max(float(strong.flatten().quantile(0.98)), float(strong.max()) / 4)
+        red = (strong / most).clamp(max=1) * HIGHLIGHT if most > 0 else torch.zeros_like(strong)
+        tinted = [grey * (1 - red) + level * red for level in RED]
+        return Highlighted(index, torch.stack(tinted).round().to(torch.uint8))
+
+    def __eq__(self, other: object) -> bool:
+        """Whether all of it is equal, the picture pixel by pixel."""
+        if not isinstance(other, Highlighted):
+            return NotImplemented
+        return self.index == other.index and torch.equal(self.picture, other.picture)
+
+    __hash__ = object.__hash__
+
+
 @dataclass(frozen=True)
 class Verdict:
     """One shortcut, or suspect, of one class.
@@ -82,7 +126,8 @@ class Verdict:
     rate over all candidates at which it is believed. `pictured` says that it would be a shortcut, were it not that
     it may be what these images show. `proven_by` is the kind of the intervention that proves it, "" if none
     does, or if an older version wrote it. If it is "learned", `edited` are some images before and after that edit.
-    If it is "learned" or "inner", `words` say only what it was found as. `alike` are further images of the class,
+    If it is "learned" or "inner", `words` say only what it was found as; if "inner", `highlighted` are the examples
+    with where a layer sees it. `alike` are further images of the class,
     which do not look as if they had it, but which the classifier takes for the class in the same way; no figure
     counts them.
     `missing` says in words what keeps a suspect from being a shortcut; nothing if an older version wrote it.
@@ -109,6 +154,7 @@ class Verdict:
     pictured: bool = False
     proven_by: str = ""
     edited: tuple[Edited, ...] = ()
+    highlighted: tuple[Highlighted, ...] = ()
     alike: tuple[int, ...] = ()
     missing: tuple[str, ...] = ()
 
