@@ -1,10 +1,9 @@
 """What may be a shortcut: something that some images of a class have, with a rule that applies to any image."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from nearsight.diagnosis.decoded import Decoded, DecodedImages
 from nearsight.diagnosis.parted_decision import NO_PART_EDITS, PartedDecision, PartEdits
 from nearsight.progress import SILENT, Progress
 
+K = TypeVar("K")
 Edit = Callable[[Tensor], Tensor]
 # The same, for an image with its place in the set.
 EditOf = Callable[[Tensor, int], Tensor]
@@ -35,8 +35,8 @@ class Graded(Protocol):
 class Inside(Protocol):
     """A change of what a network's inner layers see, for what no edit of an image can make."""
 
-    def given(self) -> AbstractContextManager[None]:
-        """Make it in every image that is classified, for as long as this lasts."""
+    def predictions_of(self, keys: Sequence[K], image: Callable[[K], Tensor]) -> NDArray[np.int64]:
+        """Return the class that each image is predicted to be after it, int64 (n,); `image` makes it from its key."""
 
     def seen_in(self, image: Tensor) -> Tensor:
         """Return where a decoded image has it already, float32 (H, W), as large as it is evaluated; 0 for nowhere."""

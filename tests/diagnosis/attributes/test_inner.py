@@ -1,11 +1,15 @@
 """What inner layers see is what their maps hold, and a shift changes just that: compared with the maps themselves."""
 
+from dataclasses import replace
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 import timm
 import torch
 from torch import Tensor, nn
 
+from nearsight.data import ImageSet, MemoryImages
 from nearsight.diagnosis.attributes import inner
 from nearsight.diagnosis.attributes.inner import InnerLayers
 from nearsight.diagnosis.decision import Decision
@@ -49,7 +53,7 @@ def test_a_whole_image_is_seen_as_its_maps_are(convolutional: tuple[nn.Module, .
     convolution, norm = decided.bound.model.network[:2]  # type: ignore[union-attr,index]
     with torch.no_grad():
         maps = norm(convolution((picture.float() / 255 - 0.5)[None] / 0.5))[0]
-    np.testing.assert_allclose(layers.see([picture])[0], numbers(maps.flatten(1)), atol=1e-5)
+    np.testing.assert_allclose(layers.see(picture), numbers(maps.flatten(1)), atol=1e-5)
 
 
 def test_tiles_of_an_image_count_as_one(convolutional: tuple[nn.Module, ...]) -> None:
@@ -66,18 +70,23 @@ def test_tiles_of_an_image_count_as_one(convolutional: tuple[nn.Module, ...]) ->
     ]
     with torch.no_grad():
         maps = norm(convolution(torch.stack(tiles))).transpose(0, 1).flatten(1)
-    np.testing.assert_allclose(layers.see([picture])[0], numbers(maps), atol=1e-5)
+    np.testing.assert_allclose(layers.see(picture), numbers(maps), atol=1e-5)
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_an_image_is_seen_alike_beside_others_of_any_size(
+def test_images_of_any_size_are_seen_in_the_order_that_is_asked_for(
     convolutional: tuple[nn.Module, ...], *, whole: bool
 ) -> None:
     pictures = images(SIDE, 8, SIDE, 10)
     layers = InnerLayers.of(decision(*convolutional, whole=whole), pictures[0])
     assert layers is not None
-    alone = np.concatenate([layers.see([one]) for one in pictures])
-    np.testing.assert_allclose(layers.see(pictures), alone, atol=1e-5)
+    assert all(layers.see(one).shape == (4 * 5,) for one in pictures)
+    pictures = images(SIDE, SIDE, SIDE)
+    held = MemoryImages(torch.stack(pictures), ("",) * 3)
+    some = ImageSet("toy", "test", ("a", "b"), np.zeros(3, dtype=np.int64), held)
+    places = np.array([2, 0])
+    seen = layers.see_all(some, places, lambda _: None)
+    np.testing.assert_array_equal(seen, np.stack([layers.see(pictures[place]) for place in places]))
 
 
 def test_a_network_without_norms_is_seen_by_its_convolutions_and_left_without_hooks() -> None:
@@ -86,7 +95,7 @@ def test_a_network_without_norms_is_seen_by_its_convolutions_and_left_without_ho
     layers = InnerLayers.of(decided, picture)
     assert layers is not None
     assert [type(layer) for layer in layers.layers] == [nn.Conv2d, nn.Conv2d]
-    assert layers.see([picture]).shape == (1, 4 * (4 + 5))
+    assert layers.see(picture).shape == (4 * (4 + 5),)
     assert not any(part._forward_hooks or part._forward_pre_hooks for part in decided.bound.module.modules())
 
 
@@ -98,7 +107,7 @@ def test_tokens_of_a_transformer_are_places() -> None:
     layers = InnerLayers.of(decided, picture)
     assert layers is not None
     assert {type(layer).__name__ for layer in layers.layers} == {"LayerNorm"}
-    assert np.isfinite(layers.see([picture])).all()
+    assert np.isfinite(layers.see(picture)).all()
 
 
 def test_wide_and_deep_networks_are_seen_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +118,7 @@ def test_wide_and_deep_networks_are_seen_in_part(monkeypatch: pytest.MonkeyPatch
     (picture,) = images(SIDE)
     layers = InnerLayers.of(decided, picture)
     assert layers is not None
-    assert layers.see([picture]).shape == (1, 2 * 3 * 4)
+    assert layers.see(picture).shape == (2 * 3 * 4,)
 
 
 def test_what_is_no_module_or_has_no_maps_is_not_seen() -> None:
@@ -133,14 +142,14 @@ def test_a_shift_gives_images_the_means_and_spreads_of_others(convolutional: tup
     some, others = images(TILE, TILE)
     layers = InnerLayers.of(decided, some)
     assert layers is not None
-    having, lacking = (layers.see([one]) for one in (some, others))
+    having, lacking = (layers.see(one)[None] for one in (some, others))
     (channels,) = layers.channels
-    with layers.shift(0, having, lacking).given():
-        shifted = layers.see([others])
+    with layers.shift(0, having, lacking)._given():
+        shifted = layers.see(others)[None]
     ratio = (having / lacking)[0, channels : 2 * channels]
     assert ((ratio > 1 / inner.MOST_SPREAD) & (ratio < inner.MOST_SPREAD)).all()
     np.testing.assert_allclose(shifted[:, : 2 * channels], having[:, : 2 * channels], atol=1e-4)
-    np.testing.assert_array_equal(layers.see([others]), lacking)
+    np.testing.assert_array_equal(layers.see(others)[None], lacking)
 
 
 def test_a_shift_of_nothing_changes_no_score_of_a_transformer() -> None:
@@ -153,12 +162,43 @@ def test_a_shift_of_nothing_changes_no_score_of_a_transformer() -> None:
     )
     layers = InnerLayers.of(decided, first)
     assert layers is not None
-    rows = layers.see([first, second])
+    rows = np.stack([layers.see(first), layers.see(second)])
     plain = decided.scores([second])
-    with layers.shift(1, rows[:1], rows[:1]).given():
-        np.testing.assert_allclose(decided.scores([second]), plain, atol=1e-4)
-    with layers.shift(1, rows[:1], rows[1:]).given():
-        assert not np.allclose(decided.scores([second]), plain, atol=1e-4)
+    with layers.shift(1, rows[:1], rows[:1])._given():
+        np.testing.assert_allclose(layers.decision.scores([second]), plain, atol=1e-4)
+    with layers.shift(1, rows[:1], rows[1:])._given():
+        assert not np.allclose(layers.decision.scores([second]), plain, atol=1e-4)
+
+
+@pytest.mark.parametrize("protocol", [FULL_PASS, "mean-logit", "max"])
+def test_a_shift_changes_scores_under_every_protocol_and_nothing_outside(protocol: str) -> None:
+    # Unpadded, so that tiles are made by passes over whole images.
+    decided = replace(
+        decision(nn.Conv2d(3, 5, 3), nn.BatchNorm2d(5), nn.ReLU(), whole=False), protocol=protocol
+    )
+    first, second = images(SIDE, SIDE)
+    plain, dense = decided.scores([second]), dict(decided.bound._ready._dense)
+    layers = InnerLayers.of(decided, first)
+    assert layers is not None
+    shift = layers.shift(0, layers.see(first)[None] + 1, layers.see(second)[None])
+    with shift._given():
+        assert not np.allclose(shift.decision.scores([second]), plain, atol=1e-3)
+    np.testing.assert_array_equal(decided.scores([second]), plain)
+    assert decided.bound._ready._dense == dense
+    np.testing.assert_allclose(layers.decision.scores([second]), plain, atol=1e-5)
+
+
+def test_a_shift_is_made_as_long_as_another() -> None:
+    random = np.random.default_rng(0)
+    decided = decision(nn.Conv2d(3, 5, 1), nn.BatchNorm2d(5), whole=True)
+    layers = InnerLayers.of(decided, images(SIDE)[0])
+    assert layers is not None
+    rows = random.random((3, 20)).astype(np.float32) + np.arange(3, dtype=np.float32)[:, None]
+    short, long = layers.shift(0, rows[1:2], rows[:1]), layers.shift(0, rows[2:], rows[:1])
+    made = short.as_long_as(long)
+    assert made.length == pytest.approx(long.length, rel=1e-5)
+    moved, before = (one.having[0] - one.lacking[0] for one in (made, short))
+    np.testing.assert_allclose(moved / np.linalg.norm(moved), before / np.linalg.norm(before), rtol=1e-4)
 
 
 @pytest.mark.parametrize("whole", [True, False])
@@ -169,9 +209,38 @@ def test_a_shift_says_where_an_image_has_what_it_gives(*, whole: bool) -> None:
     marked[:, 1:3, 5:8] = 255
     layers = InnerLayers.of(decided, plain)
     assert layers is not None
-    shift = layers.shift(0, layers.see([marked]), layers.see([plain]))
+    shift = layers.shift(0, layers.see(marked)[None], layers.see(plain)[None])
     seen = shift.seen_in(marked)
     assert seen.shape == (2 * TILE, SIDE)
     square = seen[1:3, 5:8].min()
     seen[1:3, 5:8] = 0
     assert square > 10 * max(seen.max(), shift.seen_in(plain).max())
+
+
+def test_of_a_cropped_image_only_the_crop_is_seen() -> None:
+    network = nn.Sequential(
+        nn.Conv2d(3, 5, 1), nn.BatchNorm2d(5), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(5, 2)
+    )
+    classifier = Classifier.of(
+        network.eval(), classes=("a", "b"), mean=0.5, std=0.5, resize_short=32, crop=16
+    )
+    decided = Decision(TiledModel(classifier, tile=16), FULL_PASS)
+    plain = (
+        torch.from_numpy(np.random.default_rng(0).integers(0, 256, (3, 32, 32), dtype=np.uint8)) / 16
+    ).byte()
+    marked = plain.clone()
+    marked[:, 10:13, 10:13] = 255
+    layers = InnerLayers.of(decided, plain)
+    assert layers is not None
+    seen = layers.shift(0, layers.see(marked)[None], layers.see(plain)[None]).seen_in(marked)
+    assert seen[10:13, 10:13].min() > 10 * seen[14:].max()
+    assert not seen[:8].any()
+    assert not seen[24:].any()
+
+
+def test_networks_with_learned_attention_are_not_looked_into(convolutional: tuple[nn.Module, ...]) -> None:
+    decided = decision(*convolutional, whole=False)
+    attending = decided.bound.with_model(decided.bound.model)
+    assert InnerLayers.of(decided, images(SIDE)[0]) is not None
+    with patch.object(TiledModel, "attends", property(lambda _: True)):
+        assert InnerLayers.of(Decision(attending, "attention"), images(SIDE)[0]) is None

@@ -72,7 +72,7 @@ def test_a_group_that_the_layers_see_apart_is_found_and_proven_inside_the_networ
     seen, looks, has = examined(planted=True)
     (found,) = find_inner_groups(looks)
     assert isinstance(found, Candidate)
-    assert (found.class_number, found.causes, found.put_on) == (2, ANY_CAUSE, None)
+    assert (found.class_number, found.causes, found.artefact, found.put_on) == (2, ANY_CAUSE, False, None)
     mine = seen.labels == 2
     assert jaccard(found.has[mine], has[mine]) > 0.9
     made = given_inside(seen, found)

@@ -1,7 +1,6 @@
 """Verdicts on classifiers whose shortcut is known, and on ones that have none."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -261,65 +260,65 @@ def test_what_few_images_have_is_a_shortcut_by_what_it_moves() -> None:
     assert judged(reads_the_mark, (0.12, 0, 0), take_off=None, artefact=False) == ()
 
 
-class MarkedInside:
-    """Reads the mark, and can be made to see it in every image."""
+class SeesTheMark:
+    """Classifies every image as if a layer saw the mark in it, or as it is."""
 
-    def __init__(self) -> None:
-        self.everywhere = False
+    def __init__(self, given: Examined, *, marked: bool = True) -> None:
+        self._given, self._marked = given, marked
 
-    def __call__(self, images: Tensor) -> Tensor:
-        """Tell the shade, or dark where it sees the mark."""
-        seen = images.clone()
-        if self.everywhere:
-            seen[:, :, :2, :2] = 255
-        return reads_the_mark(seen)
+    def predictions_of(self, keys: Sequence[int], image: Callable[[int], Tensor]) -> np.ndarray:
+        """Return the class that each image is predicted to be then."""
+        return self._given.decision.predictions_of(
+            keys, lambda key: put_on(image(key)).float() if self._marked else image(key).float()
+        )
 
-    @contextmanager
-    def given(self) -> Iterator[None]:
-        """See it in every image, for as long as this lasts."""
-        self.everywhere = True
-        yield
-        self.everywhere = False
+    def seen_in(self, image: Tensor) -> Tensor:
+        """Return where an image has the mark."""
+        return (image.float().mean(0) > 250).float()
 
 
-def seen_inside(marked: np.ndarray, network: MarkedInside, **changed: object) -> Candidate:
+def seen_inside(given: Examined, marked: np.ndarray, *, beside: bool = False) -> Candidate:
     """Say that inner layers see the marked images apart, of which no edit is known."""
-    apart = replace(candidate(marked), attribute="look", words="a look of their own", causes=ANY_CAUSE)
-    return replace(apart, put_on=None, take_off=None, inside=network, **changed)
+    return replace(
+        candidate(marked),
+        attribute="look",
+        words="a look of their own",
+        artefact=False,
+        causes=ANY_CAUSE,
+        put_on=None,
+        take_off=None,
+        inside=SeesTheMark(given),
+        inside_beside=SeesTheMark(given, marked=beside),
+    )
 
 
-def test_what_only_inner_layers_see_is_proven_inside_the_network() -> None:
+def test_what_only_inner_layers_see_is_a_suspect_that_is_proven_inside_the_network() -> None:
     images, marked = world((0.5, 0, 0))
-    network = MarkedInside()
-    [found] = judge(examined(network, images), [seen_inside(marked, network)])
-    assert (found.word, found.proven_by) == (SHORTCUT, INNER)
+    given = examined(reads_the_mark, images)
+    [found] = judge(given, [seen_inside(given, marked)])
+    assert (found.word, found.proven_by) == (SUSPECT, INNER)
     [made] = found.interventions
     assert (made.kind, made.after.value) == (INNER, 1)
-    assert not network.everywhere
+    told = _verdict(given, found, len(images))
+    assert "may be what these images picture" in told.why_suspect
+    assert [one.index for one in told.highlighted] == list(told.examples)
+    red, green, _ = told.highlighted[0].picture.int()
+    np.testing.assert_array_equal(red > green, np.indices((SIDE, SIDE)).max(0) < 2)
 
 
-def test_what_layers_see_of_the_others_of_a_class_as_well_proves_nothing() -> None:
+def test_what_layers_see_of_the_others_of_a_class_as_well_is_nothing() -> None:
     images, marked = world((0.5, 0, 0))
-    network = MarkedInside()
-    [found] = judge(examined(network, images), [seen_inside(marked, network, inside_beside=network)])
-    assert (found.word, found.proven_by) == (SUSPECT, "")
-    assert found.interventions[0].beside
+    given = examined(reads_the_mark, images)
+    assert judge(given, [seen_inside(given, marked, beside=True)]) == ()
 
 
-def test_a_name_of_some_images_that_layers_see_apart_is_told_of_all_of_them() -> None:
+def test_what_inner_layers_see_is_no_second_verdict_and_no_name_of_what_has_one() -> None:
     images, marked = world((0.5, 0, 0))
-    network = MarkedInside()
+    given = examined(reads_the_mark, images)
     some = marked & (np.cumsum(marked) % 2 == 0)
-    named, apart = candidate(some), seen_inside(marked, network)
-    [found] = judge(examined(network, images), [named, apart])
-    assert found.candidate.words == named.words
-    np.testing.assert_array_equal(found.candidate.has, marked)
-    assert found.proven_by in {TRANSPLANTED, GIVEN, WITHOUT}
-    assert {made.kind for made in found.interventions} >= {TRANSPLANTED, INNER}
-    # Of nearly the same images, the rule of the name is the verdict's.
-    most = marked & (np.cumsum(marked) % 5 != 0)
-    [found] = judge(examined(network, images), [candidate(most), apart])
-    np.testing.assert_array_equal(found.candidate.has, most)
+    for has in (marked, some):
+        [found] = judge(given, [candidate(has), seen_inside(given, marked)])
+        assert (found.candidate.words, found.also) == (candidate(has).words, ())
 
 
 def test_candidates_of_the_same_images_are_one_verdict() -> None:

@@ -101,18 +101,18 @@ def test_its_rule_finds_all_images_but_those_alike() -> None:
 
 
 def test_what_is_only_proven_inside_the_network_has_no_name() -> None:
-    inner = replace(VERDICT, proven_by=INNER, interventions=(made(INNER, 0.03),))
+    inner = replace(VERDICT, verdict=SUSPECT, proven_by=INNER, interventions=(made(INNER, 0.03),))
     assert (
         inner.told == "something without a name that the network's inner layers see, found as: 8-pixel blocks"
     )
     [proof] = inner.proofs("deer")
     assert proof == (
-        "what a layer of the network sees of these images and not of other deer, given to 40 images of other classes "
-        "inside the network, makes 50 % (40 to 60) of them deer (the same change makes 3 % any one other class)"
+        "40 images of other classes are classified while the features of one layer are moved to those of these "
+        "images: 50 % (40 to 60) of them become deer (to any one other class, 3 %)"
     )
     [proof] = replace(inner, interventions=(replace(made(INNER, 0.03), beside=True),)).proofs("deer")
-    assert proof.endswith("(what it sees of deer without it makes 3 %)")
-    assert "no edit adds it" in inner.advice("deer")
+    assert proof.endswith("(as far to those of the surest deer without it, 3 %)")
+    assert "what do they share that other images of deer lack?" in inner.advice("deer")
 
 
 def test_where_every_image_has_it_accuracy_without_is_said_to_be_unknown() -> None:

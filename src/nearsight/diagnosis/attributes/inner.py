@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, product
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -19,22 +20,22 @@ from nearsight.errors import InputError
 from nearsight.evidence import TiledModel
 from nearsight.tiles import TileGrid, cut_grid
 
+K = TypeVar("K")
 Values = NDArray[np.float32]
 
 # Layers that are looked at, and channels of each, at most; evenly spaced.
 LAYERS, CHANNELS = 8, 128
-# Images that are passed through the network together.
-TOGETHER = 16
 # How much more or less a channel may vary after a change.
 MOST_SPREAD = 3.0
-LEAST_SPREAD = 1e-6
+# The least spread of a channel, and the least as a share of the median channel's.
+LEAST_SPREAD, LEAST_SHARE = 1e-6, 0.1
 # Numbers of each channel.
 NUMBERS = 4
 
 
 @dataclass(frozen=True, eq=False)
 class InnerLayers:
-    """Some inner layers of a bound network, in the order in which they run.
+    """Some inner layers of a network, in the order in which they run, and how it decides.
 
     Their maps of an image become one row: of each channel the mean, the standard deviation, the largest and the
     smallest value over all places. So a row says what is in an image, and hardly where. A classifier that decides by
@@ -43,38 +44,44 @@ class InnerLayers:
 
     decision: Decision
     layers: tuple[nn.Module, ...]
-    channels: tuple[int, ...] = ()
+    channels: tuple[int, ...]
 
     @staticmethod
     def of(decision: Decision, image: Tensor) -> "InnerLayers | None":
         """Return the layers to look at, which are found with one image as decoded; None if none has maps.
 
         Norms are taken if there are any, because they follow nearly every convolution; otherwise all parts with
-        weights. A part that runs more than once in a pass is left out, and so is a network that takes no hooks.
+        weights. A part that runs more than once in a pass is left out. So are networks that were compiled, and those
+        with learned attention, which decide by more than their layers. The model is bound once more, since what is
+        changed inside it would change how passes over it are made.
         """
-        try:
-            every = InnerLayers(decision, tuple(filter(_is_leaf, decision.bound.module.modules())))
-            if not every.layers:
-                return None
-            # A pass may be tried before it is made; it is not tried again.
-            _pass(decision, [image])
-            with every._watched() as rows:
-                (inputs,) = _pass(decision, [image])
-        except (InputError, RuntimeError):
-            # It does not run in PyTorch, or was compiled.
+        bound = decision.bound
+        if bound.attends or not isinstance(bound.model, nn.Module):
             return None
-        able = {
-            part: found[-1].shape[-1]
-            for part, found in zip(every.layers, rows, strict=True)
-            if sum(map(len, found)) == inputs
-        }
-        norms = [part for part in able if "norm" in type(part).__name__.lower()]
-        chosen = norms or list(able)
+        decision = replace(decision, bound=bound.with_model(bound.model))
+        found: dict[nn.Module, list[int]] = {}
+        try:
+            network = decision.bound.module
+            if any(isinstance(part, torch.jit.ScriptModule) for part in network.modules()):
+                return None
+            parts = [part for part in network.modules() if _is_norm(part) or _has_weights(part)]
+            # A pass may be tried before it is made; it is not tried again.
+            _pass(decision, image)
+            with watched(
+                network,
+                parts,
+                lambda place, maps: found.setdefault(parts[place], []).extend([maps.shape[1]] * len(maps)),
+            ):
+                inputs = _pass(decision, image)
+        except InputError:
+            return None
+        able = {part: seen[0] for part, seen in found.items() if len(seen) == inputs}
+        chosen = [part for part in able if _is_norm(part)] or list(able)
         if not chosen:
             return None
         places = np.unique(np.linspace(0, len(chosen) - 1, min(LAYERS, len(chosen))).round().astype(int))
         layers = tuple(chosen[place] for place in places)
-        return InnerLayers(decision, layers, tuple(able[layer] for layer in layers))
+        return InnerLayers(decision, layers, tuple(len(_channels(able[layer])) for layer in layers))
 
     def see_all(self, images: ImageSet, places: NDArray[np.int64], step: Callable[[int], None]) -> Values:
         """Return what they see of the images at some places, float32 (n, numbers); of several processes each sees
@@ -87,24 +94,31 @@ class InnerLayers:
 
         def seen() -> list[Values]:
             found = []
-            for start in range(0, len(own), TOGETHER):
-                step(start)
-                found.append(self.see([images.image(i) for i in own[start : start + TOGETHER].tolist()]))
+            for number, place in enumerate(own.tolist()):
+                step(number)
+                found.append(self.see(images.image(place)))
             return found
 
-        return np.concatenate([*chain.from_iterable(processes.each(seen))])
+        return np.stack([*chain.from_iterable(processes.each(seen))])
 
-    def see(self, images: Sequence[Tensor]) -> Values:
-        """Return what the layers see of images as decoded, uint8 (3, H, W) each: float32 (n, numbers).
+    def see(self, image: Tensor) -> Values:
+        """Return what the layers see of an image as decoded, uint8 (3, H, W): float32 (numbers,).
 
         The numbers of the first layer come first; of each layer the means of all channels, then their standard
-        deviations, largest and smallest values.
+        deviations, largest and smallest values. Raises `InputError` if a layer has no maps of an image of this size.
         """
-        with self._watched() as rows:
-            counts = _pass(self.decision, images)
+        rows: list[list[Values]] = [[] for _ in self.layers]
+        with watched(
+            self.decision.bound.module, self.layers, lambda place, maps: rows[place].append(_numbers(maps))
+        ):
+            inputs = _pass(self.decision, image)
         # The network may have been tried before, on images of other sizes.
-        last = [np.concatenate(of_layer)[-sum(counts) :] for of_layer in rows]
-        return np.concatenate([_merged(one, counts) for one in last], axis=1)
+        last = [np.concatenate(some)[-inputs:] for some in rows if some]
+        if len(last) < len(rows) or any(len(some) != inputs for some in last):
+            raise InputError(
+                f"an inner layer has no maps of an image of {image.shape[1]}×{image.shape[2]} pixels"
+            )
+        return np.concatenate([_merged(some) for some in last])
 
     def shift(self, place: int, having: Values, lacking: Values) -> "Shift":
         """Return the change of one layer, by its place, that takes images from some to others.
@@ -114,15 +128,6 @@ class InnerLayers:
         end = NUMBERS * sum(self.channels[: place + 1])
         numbers = slice(end - NUMBERS * self.channels[place], end)
         return Shift.between(self.decision, self.layers[place], having[:, numbers], lacking[:, numbers])
-
-    @contextmanager
-    def _watched(self) -> Iterator[list[list[Values]]]:
-        """Watch the layers; what each sees of each batch is put into its list."""
-        rows: list[list[Values]] = [[] for _ in self.layers]
-        with watched(
-            self.decision.bound.module, self.layers, lambda place, maps: rows[place].append(_numbers(maps))
-        ):
-            yield rows
 
 
 @contextmanager
@@ -161,28 +166,31 @@ def _maps(output: Tensor, size: torch.Size) -> Tensor | None:
     return as_feature_map(output, size) if len(size) == 4 and len(output) == size[0] else None
 
 
-def _pass(decision: Decision, images: Sequence[Tensor]) -> list[int]:
-    """Pass images through the network; return of how many inputs each image's maps are."""
+def _pass(decision: Decision, image: Tensor) -> int:
+    """Pass an image through the network; return of how many inputs its maps are."""
     bound = decision.bound
     if decision.whole:
-        for image in images:
-            bound.full_pass([image])
-        return [1] * len(images)
-    cut = [
-        cut_grid(bound.prepare(image)[None], _side_by_side(bound, image)).flatten(0, 2) for image in images
-    ]
-    bound.logits(chain.from_iterable(cut))
-    return [len(one) for one in cut]
+        bound.full_pass([image])
+        return 1
+    prepared = bound.prepare(image)
+    tiles = cut_grid(prepared[None], _side_by_side(bound, prepared)).flatten(0, 2)
+    bound.logits(tiles)
+    return len(tiles)
 
 
-def _is_leaf(part: nn.Module) -> bool:
+def _side_by_side(bound: TiledModel, prepared: Tensor) -> TileGrid:
+    """Return the grid of the tiles of a resized image side by side."""
+    tile = bound.require_tile()
+    return TileGrid(prepared.shape[-2], prepared.shape[-1], tile, tile, "covering")
+
+
+def _is_norm(part: nn.Module) -> bool:
+    """Say whether a part is a norm, with or without weights, or what follows it in one part."""
+    return "norm" in type(part).__name__.lower() and not any(map(_is_norm, part.children()))
+
+
+def _has_weights(part: nn.Module) -> bool:
     return next(part.children(), None) is None and next(part.parameters(), None) is not None
-
-
-def _side_by_side(bound: TiledModel, image: Tensor) -> TileGrid:
-    """Return the grid of an image's tiles side by side, in the form that the network takes."""
-    height, width = bound.prepare(image).shape[-2:]
-    return TileGrid(height, width, bound.require_tile(), bound.require_tile(), "covering")
 
 
 def _channels(count: int) -> list[int]:
@@ -198,14 +206,10 @@ def _numbers(maps: Tensor) -> Values:
     return numbers
 
 
-def _merged(seen: Values, counts: Sequence[int]) -> Values:
-    """Make one row of the maps of an image's tiles: (tiles of all images, 4, channels) to (images, 4 · channels)."""
-    rows = []
-    for of_image in np.split(seen, np.cumsum(counts)[:-1]):
-        mean = of_image[:, 0].mean(0)
-        spread = np.sqrt((of_image[:, 1] ** 2).mean(0) + of_image[:, 0].var(0))
-        rows.append(np.concatenate([mean, spread, of_image[:, 2].max(0), of_image[:, 3].min(0)]))
-    return np.stack(rows)
+def _merged(seen: Values) -> Values:
+    """Make one row of the maps of an image's tiles: (tiles, 4, channels) to (4 · channels,)."""
+    spread = np.sqrt((seen[:, 1] ** 2).mean(0) + seen[:, 0].var(0))
+    return np.concatenate([seen[:, 0].mean(0), spread, seen[:, 2].max(0), seen[:, 3].min(0)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,7 +220,7 @@ class Shift:
     of theirs, at most three times or a third (as Huang and Belongie, "Arbitrary style transfer in real-time with
     adaptive instance normalization", ICCV 2017, but relative to other images). `having` and `lacking` are the mean
     and the standard deviation of each channel in these, float32 (2, channels). Channels that are not looked at stay
-    as they are.
+    as they are. Of tiles each is changed alone.
     """
 
     decision: Decision
@@ -230,8 +234,27 @@ class Shift:
         some, others = (rows.mean(0).reshape(NUMBERS, -1)[:2] for rows in (having, lacking))
         return Shift(decision, layer, some, others)
 
+    @property
+    def length(self) -> float:
+        """How far the means move, in standard deviations of the images that lack it, over all channels."""
+        away = (self.having[0] - self.lacking[0]) / (self.lacking[1] + self._least)
+        return float(np.linalg.norm(away))
+
+    def as_long_as(self, other: "Shift") -> "Shift":
+        """Return the shift in its own direction, but as long as another."""
+        factor = other.length / max(self.length, LEAST_SPREAD)
+        return replace(self, having=self.lacking + factor * (self.having - self.lacking))
+
+    def predictions_of(self, keys: Sequence[K], image: Callable[[K], Tensor]) -> NDArray[np.int64]:
+        """Return the class that each image is predicted to be once it is given, int64 (n,).
+
+        Raises `InputError` if scores are not finite then.
+        """
+        with self._given():
+            return self.decision.predictions_of(keys, image)
+
     @contextmanager
-    def given(self) -> Iterator[None]:
+    def _given(self) -> Iterator[None]:
         """Give it to whatever passes through the network, for as long as this lasts."""
         size = torch.Size()
 
@@ -256,7 +279,7 @@ class Shift:
         if maps is None:
             return None
         channels = _channels(maps.shape[1])
-        ratio = (self.having[1] + LEAST_SPREAD) / (self.lacking[1] + LEAST_SPREAD)
+        ratio = (self.having[1].clip(0) + LEAST_SPREAD) / (self.lacking[1] + LEAST_SPREAD)
         moved, spread = (
             torch.from_numpy(values).to(maps)[None, :, None, None]
             for values in (self.having[0] - self.lacking[0], ratio.clip(1 / MOST_SPREAD, MOST_SPREAD))
@@ -273,29 +296,34 @@ class Shift:
         At each place the channels count by how much more the layer sees of them in images that have it, in standard
         deviations, and by how far the place is on that side. Nothing is 0. Of tiles side by side each is seen alone.
         """
-        found: list[Tensor] = []
-        with watched(
-            self.decision.bound.module, [self.layer], lambda _, maps: found.append(self._along(maps))
-        ):
-            _pass(self.decision, [image])
-        bound = self.decision.bound
+        bound, found = self.decision.bound, list[Tensor]()
+        with watched(bound.module, [self.layer], lambda _, maps: found.append(self._along(maps))):
+            inputs = _pass(self.decision, image)
         height, width = bound.resize(image).shape[1:]
-        if self.decision.whole:
-            return _enlarged(found[-1], height, width)[0]
-        grid = _side_by_side(bound, image)
-        tiles = _enlarged(torch.cat(found)[-len(grid) :], grid.tile, grid.tile)
         seen = torch.zeros(height, width)
+        if self.decision.whole:
+            crop = None if bound.preprocessing is None else bound.preprocessing.crop
+            rows, columns = crop or (height, width)
+            top, left = round((height - rows) / 2), round((width - columns) / 2)
+            seen[top : top + rows, left : left + columns] = _enlarged(found[-1][-1:], rows, columns)[0]
+            return seen
+        grid = _side_by_side(bound, bound.prepare(image))
+        tiles = _enlarged(torch.cat(found)[-inputs:], grid.tile, grid.tile)
         for tile, (top, left) in zip(tiles, product(grid.tops, grid.lefts), strict=True):
             seen[top : top + grid.tile, left : left + grid.tile] = tile
         return seen
 
     def _along(self, maps: Tensor) -> Tensor:
         """Return how far each place of maps (B, channels, rows, columns) lies to that side, (B, rows, columns)."""
-        usual = self.lacking[1] + LEAST_SPREAD
-        weights = (self.having[0] - self.lacking[0]) / usual**2
+        weights = (self.having[0] - self.lacking[0]) / (self.lacking[1] + self._least) ** 2
         middle = torch.from_numpy(self.lacking[0])[:, None, None]
         away = maps[:, _channels(maps.shape[1])].float().cpu() - middle
         return torch.einsum("c,bchw->bhw", torch.from_numpy(weights), away).clamp(min=0)
+
+    @property
+    def _least(self) -> float:
+        """The least that a channel is taken to vary, so that one that hardly does is not all that counts."""
+        return max(LEAST_SPREAD, LEAST_SHARE * float(np.median(self.lacking[1])))
 
 
 def _enlarged(maps: Tensor, height: int, width: int) -> Tensor:

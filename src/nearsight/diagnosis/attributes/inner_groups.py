@@ -20,6 +20,7 @@ from nearsight.diagnosis.attributes.looks import Looks
 from nearsight.diagnosis.attributes.rules import Rule
 from nearsight.diagnosis.attributes.set_off import Rows, SetOff
 from nearsight.diagnosis.candidates import ANY_CAUSE, Candidate, Examined
+from nearsight.errors import InputError
 from nearsight.statistics import area_under_curve
 
 Values = NDArray[np.float32]
@@ -43,7 +44,9 @@ def find_inner_groups(measured: Looks) -> Iterator[Candidate]:
     `find_groups` are grown on what the layers see (`InnerLayers`). No edit is known that makes other images so. What
     the layers see of the group's images, and not of the class's others, is given to others inside the network
     (`Shift`), in the layer whose change moves most images that choose. The change to compare with is that to the half
-    of the class's others that the network is surest of, from the other half.
+    of the class's others that the network is surest of, from the other half, and as long. Some of a class may well be
+    of another subject than the rest, which no layer tells from how images were made. So such groups are at most
+    suspects.
     """
     examined, classes, grown = measured.examined, measured.classes(FEWEST), measured.grown
     if not 2 <= len(classes) <= MOST_CLASSES:
@@ -51,7 +54,11 @@ def find_inner_groups(measured: Looks) -> Iterator[Candidate]:
     layers = InnerLayers.of(examined.decision, examined.images.image(int(grown[0])))
     if layers is None:
         return
-    numbers = layers.see_all(examined.images, grown, _counting(examined, 0, len(grown)))
+    try:
+        numbers = layers.see_all(examined.images, grown, _counting(examined, 0, len(grown)))
+    except InputError:
+        # Images are of several sizes, and a layer has no maps of some.
+        return
     labels = examined.labels[grown]
     rows = Rows(numbers, labels, examined.seed)
     sure = rows.of_classes()
@@ -63,7 +70,10 @@ def find_inner_groups(measured: Looks) -> Iterator[Candidate]:
     }
     if not groups:
         return
-    values = _values(layers, measured, groups)
+    try:
+        values = _values(layers, measured, groups)
+    except InputError:
+        return
     for number, group in groups.items():
         value = values[number]
         value[grown] = group.sure
@@ -76,7 +86,7 @@ def find_inner_groups(measured: Looks) -> Iterator[Candidate]:
             class_number=number,
             attribute=attribute,
             words=words,
-            artefact=True,
+            artefact=False,
             has=has,
             value=value,
             effect=area_under_curve(group.sure[mine & has[grown]], group.sure[~mine]),
@@ -87,7 +97,7 @@ def find_inner_groups(measured: Looks) -> Iterator[Candidate]:
 
 
 def _counts(rule: Rule, mine: NDArray[np.bool_]) -> bool:
-    """Say whether a group is set off enough to have nothing to do with what the class pictures."""
+    """Say whether a group is set off enough to be looked at; few of clean classes are."""
     return rule.share <= MOST_OF_CLASS and rule.pure >= SET_OFF and rule.times_as_frequent(mine) >= CLEAN
 
 
@@ -126,8 +136,11 @@ def _shifts(
     images = list(pictures)
 
     def moved(shift: Shift) -> float:
-        with shift.given():
-            return float((examined.decision.predictions_of(images, _as_it_is) == number).mean())
+        try:
+            return float((shift.predictions_of(images, _as_it_is) == number).mean())
+        except InputError:
+            # Scores are not finite after it.
+            return 0.0
 
     if not images:
         return None, None
@@ -135,7 +148,9 @@ def _shifts(
     shifts = [layers.shift(place, numbers[having], numbers[lacking]) for place in places]
     gains = [moved(shift) for shift in shifts]
     best = sorted(places, key=lambda place: -gains[place])[:MOST_BESIDE]
-    besides = {place: layers.shift(place, numbers[ours], numbers[others]) for place in best}
+    besides = {
+        place: layers.shift(place, numbers[ours], numbers[others]).as_long_as(shifts[place]) for place in best
+    }
     chosen = max(best, key=lambda place: gains[place] - moved(besides[place]))
     return shifts[chosen], besides[chosen]
 

@@ -9,8 +9,9 @@ from scipy.stats import binomtest
 from torch import Tensor
 
 from nearsight.data.stored import as_stored
-from nearsight.diagnosis.candidates import Candidate, EditOf, Examined, Inside
+from nearsight.diagnosis.candidates import Candidate, EditOf, Examined
 from nearsight.diagnosis.parted_decision import PartedDecision, PartEdit, PartEdits
+from nearsight.errors import InputError
 from nearsight.statistics import Estimate, accuracy_estimate, change_estimate, more_often
 
 TRANSPLANTED, GIVEN, WITHOUT, LEARNED, INNER = "transplanted", "given", "without", "learned", "inner"
@@ -62,50 +63,58 @@ def transplanted(examined: Examined, candidate: Candidate, *, judged: int = JUDG
     These are images that test, do not have it, and are not classified as the class as they are; at most `judged`,
     drawn with the seed. None if it cannot be added, or there is no such image.
     """
-    asked = _Asked.about(examined, candidate)
-    if asked.put_on is None:
+    asked, chosen = _Asked.about(examined, candidate), to_be_moved(examined, candidate, judged)
+    if asked.put_on is None or not len(chosen):
         return None
-    return _moved(examined, candidate, TRANSPLANTED, asked.put_on, asked.beside, judged)
+    after = asked.put_on(chosen)
+    beside = None if asked.beside is None else float((asked.beside(chosen) == candidate.class_number).mean())
+    return _moved_to(examined, candidate, TRANSPLANTED, chosen, after, beside)
 
 
 def given_inside(examined: Examined, candidate: Candidate, *, judged: int = JUDGED) -> Intervention | None:
     """Give images of other classes what inner layers see of those that have a candidate (`Candidate.inside`).
 
-    As `transplanted`, but no image is edited. None if that is not known, or there is no image to be changed.
+    As `transplanted`, but no image is edited. What else is given moves the same images, so both are compared image by
+    image (an exact test of McNemar). None if that is not known, if there is no image to be changed, or if scores are
+    not finite then.
     """
     inside, beside = candidate.inside, candidate.inside_beside
-    if inside is None:
+    chosen, number = to_be_moved(examined, candidate, judged), candidate.class_number
+    if inside is None or beside is None or not len(chosen):
         return None
-
-    def asked(change: Inside) -> Ask:
-        def ask(chosen: NDArray[np.int64]) -> NDArray[np.int64]:
-            with change.given():
-                return examined.decision.predictions_of(chosen.tolist(), examined.images.image)
-
-        return ask
-
-    return _moved(
-        examined, candidate, INNER, asked(inside), None if beside is None else asked(beside), judged
-    )
-
-
-def _moved(
-    examined: Examined, candidate: Candidate, kind: str, put_on: "Ask", beside: "Ask | None", judged: int
-) -> Intervention | None:
-    """Say how many images of other classes are classified as a candidate's class after a change."""
-    number, chosen = candidate.class_number, to_be_moved(examined, candidate, judged)
-    if not len(chosen):
+    try:
+        after, other = (
+            change.predictions_of(chosen.tolist(), examined.images.image) for change in (inside, beside)
+        )
+    except InputError:
         return None
-    before = examined.predictions[chosen]
-    after = put_on(chosen)
+    taken, taken_beside = after == number, other == number
+    made = _moved_to(examined, candidate, INNER, chosen, after, float(taken_beside.mean()))
+    more, less = int((taken & ~taken_beside).sum()), int((~taken & taken_beside).sum())
+    paired = float(binomtest(more, more + less, alternative="greater").pvalue) if more + less else 1.0
+    return replace(made, p=max(made.p, paired))
+
+
+def _moved_to(
+    examined: Examined,
+    candidate: Candidate,
+    kind: str,
+    chosen: NDArray[np.int64],
+    after: NDArray[np.int64],
+    beside: float | None,
+) -> Intervention:
+    """Say how many of the chosen images are classified as a candidate's class after a change.
+
+    `beside` is the share that something else of the class moves to it, None if nothing else is added.
+    """
+    number, before = candidate.class_number, examined.predictions[chosen]
     taken = after == number
     # Images that the same change moves to a class other than the candidate's.
     elsewhere = (after != before) & ~taken
     chance = float(elsewhere.mean()) / max(1, len(examined.images.classes) - 2)
-    moved_beside = 0.0 if beside is None else float((beside(chosen) == number).mean())
-    higher = max(chance, moved_beside)
+    higher = max(chance, beside or 0.0)
     made = _compared(kind, before == number, taken, higher, _beyond(taken, max(higher, LEAST_CHANCE)))
-    return replace(made, beside=beside is not None and moved_beside >= chance)
+    return replace(made, beside=beside is not None and beside >= chance)
 
 
 def to_be_moved(examined: Examined, candidate: Candidate, judged: int = JUDGED) -> NDArray[np.int64]:

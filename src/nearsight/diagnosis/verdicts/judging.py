@@ -16,7 +16,6 @@ from nearsight.diagnosis.repeats.wording import MARK
 from nearsight.diagnosis.verdicts.alike import alike
 from nearsight.diagnosis.verdicts.associations import Association, associate
 from nearsight.diagnosis.verdicts.interventions import (
-    INNER,
     TRANSPLANTED,
     Intervention,
     given,
@@ -222,39 +221,13 @@ def _merged(examined: Examined, judged: Sequence[Judged]) -> Iterator[Judged]:
         while left:
             best, *rest = left
             same = [one for one in rest if _same(best, one, mine)]
-            named = _named(examined, best, same)
-            whole = _whole(named, same, mine)
-            if whole is not named:
-                same += [one for one in rest if one not in same and _same(whole, one, mine)]
             left = [one for one in rest if one not in same]
-            words = dict.fromkeys(one.candidate.words for one in (best, *same))
-            yield replace(whole, also=tuple(word for word in words if word != whole.candidate.words))
-
-
-def _whole(named: Judged, same: Sequence[Judged], mine: NDArray[np.bool_]) -> Judged:
-    """Return a verdict on all images that inner layers see apart, if its name is that of some of them.
-
-    A rule about looks may see a part of the images that have a shortcut, which looks different on each.
-    """
-    if named.proven_by in UNNAMED or named.word != SHORTCUT:
-        return named
-    has = named.candidate.has[mine]
-    for one in same:
-        having = one.candidate.has[mine]
-        if (
-            one.word == SHORTCUT
-            and one.proven_by == INNER
-            and having[has].mean() >= WITHIN
-            and jaccard(has, having) < ALIKE
-        ):
-            called = replace(one.candidate, attribute=named.candidate.attribute, words=named.candidate.words)
-            return replace(
-                one,
-                association=replace(one.association, candidate=called),
-                interventions=(*named.interventions, *one.interventions),
-                proven_by=named.proven_by,
+            named = _named(examined, best, same)
+            # What inner layers see apart has no name that would say more.
+            words = dict.fromkeys(
+                one.candidate.words for one in (best, *same) if one.candidate.inside is None
             )
-    return named
+            yield replace(named, also=tuple(word for word in words if word != named.candidate.words))
 
 
 def _same(best: Judged, other: Judged, mine: NDArray[np.bool_]) -> bool:

@@ -90,6 +90,9 @@ class Rule:
             return False
         chance = change.chance or 0.0
         beyond = change.high < chance if intervention.kind == WITHOUT else change.low > chance
+        if intervention.kind == INNER:
+            # What it is compared with was asked about the same images, and is no more certain.
+            beyond = beyond and intervention.p <= self.moves
         return beyond and intervention.effect >= self.least(found, intervention)
 
     def least(self, found: Association, intervention: Intervention) -> float:
@@ -251,6 +254,8 @@ def _without_errors(found: Association) -> str:
 def _of_the_object(found: Association) -> str:
     """Say why something may be part of the object, or what the images show."""
     candidate = found.candidate
+    if candidate.inside is not None:
+        return PICTURED
     if candidate.seen_in == TILE:
         return "it may be part of the object: it is not known to lie off it"
     if candidate.attribute == MARK:

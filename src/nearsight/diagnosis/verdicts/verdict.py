@@ -224,16 +224,15 @@ class Verdict:
                 f"Test on images of {class_name} from elsewhere, and see whether accuracy holds; an image may not "
                 "show what the table says."
             )
-        if self.verdict == SHORTCUT and self.proven_by == INNER:
-            return (
-                f"Look at the examples for what they share and other images of {class_name} do not. Do not trust the "
-                f"accuracy on images of {class_name} without it. Train on images of {class_name} without it; as no "
-                "edit adds it to other images, `nearsight repair` fits the last layer again."
-            )
         if self.verdict == SHORTCUT:
             return (
                 f"Do not trust the accuracy on images of {class_name} without this. Train on images of {class_name} "
                 "without it, or add it to images of every class; `nearsight repair` does that."
+            )
+        if self.proven_by == INNER:
+            return (
+                f"Look at the examples: what do they share that other images of {class_name} lack? If it does not "
+                f"belong to {class_name}, it is a shortcut."
             )
         return f"Look at the examples: if this does not belong to {class_name}, it is a shortcut."
 
@@ -258,15 +257,15 @@ class Verdict:
                 f"{whole_per_cent(made.after)} of them {class_name} ({that_of} makes {points(chance, 0)} %{to})"
             )
         if made.kind == INNER:
-            what, to = (
-                (f"what it sees of {class_name} without it", "")
+            beside = (
+                f"as far to those of the surest {class_name} without it, {points(chance, 0)} %"
                 if made.beside
-                else ("the same change", " any one other class")
+                else f"to any one other class, {points(chance, 0)} %"
             )
             return (
-                f"what a layer of the network sees of these images and not of other {class_name}, given to "
-                f"{counted(made.images, 'image')} of other classes inside the network, makes "
-                f"{whole_per_cent(made.after)} of them {class_name} ({what} makes {points(chance, 0)} %{to})"
+                f"{counted(made.images, 'image')} of other classes are classified while the features of one layer "
+                f"are moved to those of these images: {whole_per_cent(made.after)} of them become {class_name} "
+                f"({beside})"
             )
         if made.kind == GIVEN:
             return (
