@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from nearsight.diagnosis import Diagnosis
-from nearsight.diagnosis.verdicts.interventions import LEARNED, Intervention
+from nearsight.diagnosis.verdicts.interventions import INNER, LEARNED, Intervention
 from nearsight.diagnosis.verdicts.limits import ClassLimit
 from nearsight.diagnosis.verdicts.part import Verdicts
-from nearsight.diagnosis.verdicts.verdict import Edited, Verdict
+from nearsight.diagnosis.verdicts.verdict import Edited, Highlighted, Verdict
 from nearsight.report.page.diagnosis_page import diagnosis_html
 from nearsight.report.page.going_on import after_diagnosis
 from nearsight.statistics import Estimate
@@ -174,6 +174,27 @@ def test_what_only_a_learned_edit_proves_is_said_to_have_no_name_and_its_picture
         assert f"taken for {one.classes[1]}" in page
         assert one["verdicts"].verdicts == found["verdicts"].verdicts
         assert one.table("verdicts")["proven_by"].tolist() == [LEARNED]
+
+
+def test_what_is_only_proven_inside_the_network_is_shown_where_a_layer_sees_it_and_kept(
+    with_verdicts: Callable, parse: Callable, tmp_path: Path
+) -> None:
+    grey, seen = torch.full((3, 8, 8), 100, dtype=torch.uint8), torch.zeros(8, 8)
+    seen[2:4, 2:4] = 1
+    made = Intervention(INNER, LESS, MOST, MOST, images=96, p=0.001, beside=True)
+    given = replace(verdict("suspect"), artefact=False, interventions=(made,), proven_by=INNER)
+    found = with_verdicts(replace(given, highlighted=(Highlighted.of(1, grey, seen),)))
+    found.save(tmp_path / "found")
+    for one in (found, Diagnosis.load(tmp_path / "found")):
+        page = parse(diagnosis_html(one))
+        name = one.classes[0]
+        assert "something without a name that the network's inner layers see, found as:" in page.text
+        assert "We have no word for what these images share" in page.text
+        assert [given["alt"] for given in page.all("img") if "red where" in given.get("alt", "")] == [
+            f"{name}, red where a layer sees it"
+        ]
+        assert one["verdicts"].verdicts == found["verdicts"].verdicts
+        assert one.table("verdicts")["proven_by"].tolist() == [INNER]
 
 
 def test_images_alike_are_shown_and_kept(with_verdicts: Callable, parse: Callable, tmp_path: Path) -> None:
