@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from tests.diagnosis.attributes.conftest import Photographs
 
 from nearsight.data import ImageSet, MemoryImages
-from nearsight.diagnosis.attributes import groups, looks
+from nearsight.diagnosis.attributes import groups, looks, set_off
 from nearsight.diagnosis.attributes.groups import find_groups
 from nearsight.diagnosis.attributes.looks import Looks
 from nearsight.diagnosis.attributes.measuring import measure_all
@@ -37,7 +37,7 @@ def test_a_class_from_which_no_rule_grows_is_passed_over(
     assert looked.classes(1) == [0, 1, RARE]
     monkeypatch.setattr(looks, "MOST", 80)
     monkeypatch.setattr(groups, "FEWEST", 1)
-    monkeypatch.setattr(groups, "TREES", 20)
+    monkeypatch.setattr(set_off, "TREES", 20)
     fewer = Looks(looked.examined, looked.values)
     assert RARE not in LABELS[fewer.grown]
     assert fewer.classes(1) == [0, 1]
