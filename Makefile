@@ -25,11 +25,10 @@ check: install
 test: check
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
 
-# The site in build/docs, and the examples that need no data of yours. A broken link, anchor or docstring fails it, as
-# it fails `make test`, which builds the site and throws it away.
+# The site in build/docs. A broken link, anchor or docstring fails it, as it fails `make test`, which builds the site and
+# throws it away, and runs the examples of the pages.
 docs: install
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs build/docs
-	$(BIN)/python docs/run_examples.py
 
 # Half an hour on two free cores; each can be run alone: python -m benchmarks NAME.
 bench: install

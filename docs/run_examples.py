@@ -1,4 +1,4 @@
-"""Runs the Python of the pages that need no data but their own, in an empty directory; `make docs` calls it."""
+"""Runs the Python of the pages that need no data but their own, in an empty directory; the tests call it."""
 
 import os
 import re
