@@ -14,6 +14,8 @@ import torch
 from nearsight.data import ImageSet
 from nearsight.data.regions import MaskRegions
 from nearsight.diagnosis import TABLES, Diagnosis, diagnose
+from nearsight.diagnosis.expected import Expected
+from nearsight.diagnosis.part import Part
 from nearsight.diagnosis.reliance.part import NO_REGION
 from nearsight.errors import InputError
 from nearsight.evidence import TiledModel
@@ -68,6 +70,43 @@ def check_same(again: Diagnosis, found: Diagnosis) -> None:
     assert all(torch.equal(maps[0][name], maps[1][name]) for name in maps[0])
     for name in kept(found):
         assert again.table(name).equals(found.table(name))
+
+
+@pytest.mark.parametrize(
+    ("whole", "without", "parts", "words"),
+    [
+        (
+            3000.0,
+            120.0,
+            ["verdicts", "labels"],
+            " if it does not search for shortcuts, with `parts=['labels']`",
+        ),
+        # Little is saved; it is not long; nothing is left.
+        (3000.0, 2000.0, ["verdicts", "labels"], None),
+        (800.0, 120.0, ["verdicts", "labels"], None),
+        (3000.0, 120.0, ["verdicts"], None),
+    ],
+)
+def test_a_long_diagnosis_says_that_the_search_for_shortcuts_makes_it_long(
+    shades: Shades,
+    shaded: Shaded,
+    monkeypatch: pytest.MonkeyPatch,
+    listener: Any,
+    whole: float,
+    without: float,
+    parts: list[str],
+    words: str | None,
+) -> None:
+    def foresee(_: TiledModel, parts: list[Part[Any, Any]], **__: Any) -> Expected:
+        seconds = whole if any(part.name == "verdicts" for part in parts) else without
+        return Expected(seconds, seconds)
+
+    monkeypatch.setattr("nearsight.diagnosis.diagnosing.expected_diagnosis", foresee)
+    images = shaded("abc", shown=[0, 1, 2] * 4, labels=[0, 1, 2] * 4)
+    diagnose(TiledModel(shades("abc"), stride=4), images, parts=parts, progress=listener)
+    [line] = [line for line in listener.said if line.startswith("the diagnosis takes about ")]
+    told = line.partition("; ")[2]
+    assert told == ("" if words is None else f"about 2:00{words}")
 
 
 def test_a_planted_mistake_comes_out(shades: Shades, shaded: Shaded, tmp_path: Path) -> None:

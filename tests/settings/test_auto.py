@@ -134,3 +134,21 @@ def test_weights_in_a_file_are_trained_as_if_timm_had_them(facts: Facts, model: 
     had = choose_recipe(replace(facts, weights="published"), {"model": model, "pretrained": True})
     held = choose_recipe(replace(facts, weights="file"), {"model": model, "weights_of": "weights.pth"})
     assert replace(held, weights_of=None, pretrained=True) == had
+
+
+@pytest.mark.parametrize(
+    ("tiles", "resize", "words"),
+    [
+        ([48], None, "; resnet18, tile 48, 3 epochs"),
+        ([48], 128, "; resnet18, tile 48 of images resized to 128 px, 3 epochs"),
+        ([None], 128, "; resnet18, whole images resized to 128 px, 3 epochs"),
+        ([None, 48], 128, "; resnet18, whole images and tile 48 of images resized to 128 px, 3 epochs"),
+    ],
+)
+def test_the_choice_says_that_images_are_resized(
+    tiles: list[int | None], resize: int | None, words: str
+) -> None:
+    recipe = Recipe(model="resnet18", tile=tiles[0], resize_short=resize, epochs=3)
+    facts = Facts(images=1770, short=200, one_size=True, gpu=False)
+    assert words in written_choice(recipe, facts, tiles=tiles)
+    assert "1,770 images of 200 px" in written_choice(recipe, facts)

@@ -68,10 +68,10 @@ class Facts:
         """Say what a choice is based on.
 
         >>> Facts(images=1000, short=224, one_size=True, gpu=False, weights="published").reason()
-        '1,000 photographs of 224 px and published weights on this machine, on a processor'
+        '1,000 images of 224 px and published weights on this machine, on a processor'
         """
         large = self.short >= LEAST_PUBLISHED
-        what = f"{self.images:,} {'photographs' if large else 'small images'} of {self.short} px"
+        what = f"{self.images:,} {'images' if large else 'small images'} of {self.short} px"
         weights = f" and {_SAID[self.weights]}" if large or self.weights != "none" else ""
         return f"{what}{weights}, on a {'GPU' if self.gpu else 'processor'}"
 
@@ -164,17 +164,13 @@ def written_choice(recipe: Recipe, facts: Facts, *, tiles: Iterable[int | None] 
 
     >>> facts = Facts(images=1000, short=224, one_size=True, gpu=False, weights="published")
     >>> written_choice(choose_recipe(facts), facts)
-    'recipe finetune: 1,000 photographs of 224 px and published weights on this machine, on a processor; \
-timm:resnet18, tile 48 of images of 128 px, 13 epochs in batches of 64; give `recipe` to choose another'
+    'recipe finetune: 1,000 images of 224 px and published weights on this machine, on a processor; \
+timm:resnet18, tile 48 of images resized to 128 px, 13 epochs in batches of 64; give `recipe` to choose another'
     """
-    cut = "whole images" if recipe.tile is None else f"tile {recipe.tile} of images"
-    if tiles is not None:
-        cut = " and ".join("whole images" if tile is None else f"tile {tile}" for tile in tiles)
-    cut = (
-        cut.removesuffix(" of images")
-        if recipe.resize_short is None
-        else f"{cut} of {recipe.resize_short} px"
-    )
+    kinds = [recipe.tile] if tiles is None else list(tiles)
+    cut = " and ".join("whole images" if tile is None else f"tile {tile}" for tile in kinds)
+    if recipe.resize_short is not None:
+        cut += f"{' of images' if any(kinds) else ''} resized to {recipe.resize_short} px"
     count, unit = (recipe.epochs, "epoch") if recipe.steps is None else (recipe.steps, "step")
     length = f"{count:,g} {unit}{'' if count == 1 else 's'}"
     return (

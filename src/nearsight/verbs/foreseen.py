@@ -47,7 +47,7 @@ def quick_diagnosis(
     """Return the options for a diagnosis that is not too long, and about how long it takes; None if not known.
 
     `stride` is among them if another than that of tiles shortens the diagnosis much, and `images` if it would still
-    take more than an hour: as many as fit into a quarter of an hour, but at least 100.
+    take more than an hour: as many as fit into a quarter of an hour, but at least 100, if that saves half of it.
     """
     try:
         bound, images, foresee = _diagnosis(run, machine, tile=tile)
@@ -59,8 +59,10 @@ def quick_diagnosis(
         if seconds > LONG:
             few = max(FEWEST, int(len(images) * QUARTER_HOUR / seconds) // 10 * 10)
             if few < len(images):
-                options["images"] = few
-                seconds = foresee(bound, images.select(np.arange(few))).least
+                fewer = foresee(bound, images.select(np.arange(few))).least
+                # Fewer images save little where training images take most of the time.
+                if fewer <= seconds / 2:
+                    options["images"], seconds = few, fewer
         return options, seconds
     except InputError:
         return None

@@ -91,6 +91,7 @@ def test_the_sentence_names_the_smallest_size_that_may_lose_nothing() -> None:
     assert found.smallest is rows[1]
     assert "with tiles of 12 pixels (30 % (20 to 40) lost with tiles of 8 pixels): " in found.sentence()
     assert "at most 15 points below the full pass" in found.sentence()
+    assert "at most 1 point below the full pass" in Locality((size_row(8, -0.19),)).sentence()
     assert Locality((rows[0],)).sentence().startswith("it needs whole images")
     assert Locality(()).sentence() == ""
 

@@ -15,6 +15,7 @@ from nearsight.diagnosis.reliance.verdict import (
     OBJECT,
     judge_regions,
 )
+from nearsight.diagnosis.reliance.wording import without_need
 
 CLASSES = ("a", "b", "c", "d", "e", "f")
 
@@ -61,6 +62,23 @@ def test_plain_answers_have_their_verdict(rates: tuple[float, float, float], ver
     assert whole == verdict
     assert set(rows) <= {verdict, NOT_KNOWN}
     assert rows.count(verdict) >= 4
+
+
+def test_classes_that_need_no_object_are_named_beside_the_verdict_on_all_together() -> None:
+    kinds = {"object": (0.95, 0.1, 0.95), "background": (0.95, 0.95, 0.1), "either": (0.95, 0.95, 0.95)}
+    of_all = {name: answered(rates) for name, rates in kinds.items()}
+    labels = of_all["object"].labels
+    # Two classes by their background, one by either, the others by their object.
+    chosen = [of_all[name].predictions for name in ("background", "background", "either", *["object"] * 3)]
+    mixed = judge_regions(made(labels, np.choose(labels[:, None], chosen)), CLASSES)
+    assert mixed.overall.verdict not in (BACKGROUND, INDIFFERENT)
+    assert without_need(mixed) == (
+        "the background decides 2 of 6 classes (a, b); "
+        "the background suffices for 1 of 6 classes, which need no object (c)"
+    )
+    for name in kinds:
+        # Nothing to add where no class needs none, or where the verdict on all together says so.
+        assert without_need(judge_regions(of_all[name], CLASSES)) == ""
 
 
 def always(number: int) -> Callable[[NDArray[np.int64], np.random.Generator], NDArray[np.int64]]:

@@ -133,7 +133,9 @@ def test_the_first_screen_has_a_figure_a_line_and_links_to_its_section(
     html = diagnosis_html(diagnosis)
     screen = html[html.index('<section id="summary"') :].partition("</section>")[0]
     page = parse(screen)
-    assert len(page.all("li")) == len(diagnosis.summary()) + len(diagnosis.notes) <= 8
+    # It also says that shortcuts were not searched for: the part is not in this diagnosis.
+    assert len(page.all("li")) == len(diagnosis.summary()) + len(diagnosis.notes) + 1 <= 8
+    assert "Shortcuts were not searched for" in page.text
     assert {held["href"][1:] for held in page.all("a")} <= {part.name for part in diagnosis.asked}
     words = " ".join(diagnosis.summary()).split()
     assert len(words) < 100, "more than is read in half a minute"

@@ -52,6 +52,16 @@ def test_verdicts_come_before_every_figure(with_verdicts: Callable, parse: Calla
     assert found.summary()[0] == said
 
 
+def test_an_accuracy_of_few_images_stands_with_their_number(with_verdicts: Callable, parse: Callable) -> None:
+    one, nine, ten = (Estimate(1.0, None, None, n=count) for count in (1, 9, 10))
+    found = with_verdicts(verdict("shortcut", one), verdict("suspect", nine), verdict("suspect", ten))
+    text = parse(screen(found)).text.replace("\xa0", " ")
+    for words in ("100 % of 1 image without", "100 % of 9 images without", "100 % without"):
+        assert words in text
+        assert any(f"right with it, {words}" in line for line in found.summary())
+    assert any(line.endswith("of those without it 100 % of 1 image") for line in found.sentences())
+
+
 def test_only_three_are_on_it(with_verdicts: Callable, parse: Callable) -> None:
     found = with_verdicts(*(verdict("suspect") for _ in range(5)))
     assert "2 more verdicts" in parse(screen(found)).text
@@ -66,7 +76,9 @@ def test_what_is_unknown_without_it_is_said(with_verdicts: Callable, parse: Call
 
 def test_nothing_found_is_said(with_verdicts: Callable, parse: Callable) -> None:
     found = with_verdicts()
-    assert "No shortcut was found. In so few images" in parse(screen(found)).text
+    text = parse(screen(found)).text
+    assert "No shortcut was found. In so few images" in text
+    assert "not searched for" not in text
     assert found.summary()[0] == "shortcuts: none found (too few images to find one by accuracy alone)"
 
 

@@ -13,6 +13,7 @@ from nearsight.diagnosis.draw import draw
 from nearsight.diagnosis.protocols.agreement import protocol_agreement
 from nearsight.evaluation import correctness, predict, tile_scores
 from nearsight.evidence import TiledModel
+from nearsight.numbers import counted
 from nearsight.progress import SILENT, Progress
 from nearsight.settings.protocols import FULL_PASS, MEAN_LOGIT, SINGLE_TILE, scored_by
 from nearsight.statistics import Estimate, accuracy_estimate, mean_estimate
@@ -107,12 +108,12 @@ class Locality:
                 f"accurate than in the full pass; {losses}"
             )
         limit = f" ({losses})" if losses else ", the smallest tried"
-        most = max(0.0, 100 * (found.drop.high or 0.0))
+        most = round(max(0.0, 100 * (found.drop.high or 0.0)))
         return (
             f"no loss of accuracy shows with tiles of {found.tile} pixels{limit}: under "
             f"{scored_by(MEAN_LOGIT, found.tile, found.stride)} it is "
-            f"{whole_per_cent(found.accuracy)} accurate, at most {most:.0f} points below the full pass, and agrees "
-            f"with it on {whole_per_cent(found.agreement)} of {found.accuracy.n} images"
+            f"{whole_per_cent(found.accuracy)} accurate, at most {counted(most, 'point')} below the full pass, and "
+            f"agrees with it on {whole_per_cent(found.agreement)} of {found.accuracy.n} images"
         )
 
 

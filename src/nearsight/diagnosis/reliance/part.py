@@ -23,7 +23,7 @@ from nearsight.diagnosis.reliance.background import (
 )
 from nearsight.diagnosis.reliance.contrast import OffShareSums, off_shares
 from nearsight.diagnosis.reliance.verdict import FillRow, RegionRow, judge_regions
-from nearsight.diagnosis.reliance.wording import accuracies, verdicts
+from nearsight.diagnosis.reliance.wording import accuracies, verdicts, without_need
 from nearsight.diagnosis.subject import Subject
 from nearsight.diagnosis.table import ESTIMATE, Column, Table
 from nearsight.evidence import TiledModel
@@ -172,7 +172,8 @@ def _leads(found: Reliance, about: Findings) -> Iterator[Lead]:
             if (fill.side, fill.fill) == ("object", found.asked.object_fill)
         )
         beside = f"right of {row.images:,} images with the object erased, {whole_per_cent(row.original)} as they are"
-        yield Lead.of_share("without the object", erased, f"{beside}; what decides: {row.verdict}")
+        decides = "; ".join(filter(None, (f"what decides: {row.verdict}", without_need(found.asked))))
+        yield Lead.of_share("without the object", erased, f"{beside}; {decides}")
         return
     alone = found.overall.background
     if alone.value is not None:

@@ -13,6 +13,8 @@ from nearsight.errors import listed
 from nearsight.statistics.writing import whole_per_cent
 
 NAMED = 5
+# At most so many classes stand beside a figure of the first screen.
+NAMED_SHORTLY = 3
 _CLASSES = {
     BACKGROUND: "the background decides {count}",
     INDIFFERENT: "the background suffices for {count}, which need no object",
@@ -54,4 +56,15 @@ def verdicts(found: ByIntervention) -> str:
         )
     if unknown := len(found.of(NOT_KNOWN)):
         said.append(f"{unknown} cannot be told")
+    return "; ".join(said)
+
+
+def without_need(found: ByIntervention) -> str:
+    """Say which classes need no object, unless that is the verdict on all classes together; empty if none does."""
+    said = []
+    for verdict in (BACKGROUND, INDIFFERENT):
+        names = found.of(verdict)
+        if names and verdict != found.overall.verdict:
+            count = f"{len(names)} of {len(found.classes)} classes"
+            said.append(f"{_CLASSES[verdict].format(count=count)} ({listed(names, NAMED_SHORTLY)})")
     return "; ".join(said)

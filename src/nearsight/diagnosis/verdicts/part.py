@@ -333,7 +333,7 @@ def _sentences(found: Verdicts, about: Findings) -> Iterator[str]:
 def _leads(found: Verdicts, about: Findings) -> Iterator[Lead]:
     for one in found.verdicts[:3]:
         name, without = about.classes[one.class_number], one.accuracy_without
-        right = f"{_whole(one.accuracy_with)} right with it, {_whole(without)} without"
+        right = f"{_whole(one.accuracy_with)} right with it, {_whole(without)}{one.few_without} without"
         yield Lead(one.verdict, f"{name}: {one.told}", f"in {_whole(one.share)} of its images, {right}")
     if len(found.verdicts) > 3:
         yield Lead("more verdicts", f"{len(found.verdicts) - 3:,}", "on the page")

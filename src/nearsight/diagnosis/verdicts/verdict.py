@@ -25,6 +25,8 @@ AS_STRONG = 0.8
 AMPLIFIED, EDITED_SIDE = 4, 128
 # The colour of what a layer sees, red, green and blue, and how much of it the strongest places have.
 RED, HIGHLIGHT = (255, 10, 10), 0.8
+# An accuracy of fewer images is told with their number.
+FEW = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,6 +166,12 @@ class Verdict:
         return self.attribute in (MARK, OVERLAY, WATERMARK)
 
     @property
+    def few_without(self) -> str:
+        """How many images without it the accuracy is of, with " of ", if these are fewer than `FEW`; otherwise ""."""
+        count = self.accuracy_without.n or 0
+        return f" of {counted(count, 'image')}" if 0 < count < FEW else ""
+
+    @property
     def why_suspect(self) -> str:
         """Why it is a suspect and no shortcut, a sentence; "" for a shortcut, or if that is not known."""
         if self.verdict == SHORTCUT:
@@ -204,7 +212,7 @@ class Verdict:
         if self.accuracy_without.value is None:
             said += "; every image has it, so accuracy without it is unknown"
         else:
-            said += f", of those without it {whole_per_cent(self.accuracy_without)}"
+            said += f", of those without it {whole_per_cent(self.accuracy_without)}{self.few_without}"
         if self.alike:
             more = len(self.alike)
             said += (
