@@ -120,7 +120,8 @@ def expected_diagnosis(
         seconds += _seconds_of_finding(images, looked_at, choosing, classes, one) + tried * judged * one
         # Inner layers see each image once, by tiles side by side.
         seconds += looked_at * (timed.whole if decision.whole else timed.on_tiles(timed.tile, timed.tile))
-        seconds += SEEN_APART * classes * ASKED_INSIDE * one
+        inside = one if decision.whole else max(one, timed.one_by_one)
+        seconds += SEEN_APART * classes * ASKED_INSIDE * inside
         # Of a class's images that choose, some have what is added and some do not.
         if choosing // classes >= 2 * OF_CANDIDATES.fewest:
             seconds += tried * _seconds_of_strength(images)
@@ -229,6 +230,11 @@ class _Timed:
     def whole_rate(self) -> float:
         """Seconds of a pixel of a whole image."""
         return self.whole / (self.height * self.width)
+
+    @property
+    def one_by_one(self) -> float:
+        """Seconds of the tiles of an image if no pass computes many at once."""
+        return len(TileGrid(self.height, self.width, self.tile, self.stride)) * self.tile**2 * self.whole_rate
 
     def on_tiles(self, tile: int, stride: int) -> float:
         """Seconds of an image in tiles of another size; larger tiles are passed as quickly as whole images."""

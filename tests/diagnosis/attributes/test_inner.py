@@ -13,6 +13,7 @@ from nearsight.data import ImageSet, MemoryImages
 from nearsight.diagnosis.attributes import inner
 from nearsight.diagnosis.attributes.inner import InnerLayers
 from nearsight.diagnosis.decision import Decision
+from nearsight.errors import InputError
 from nearsight.evidence import TiledModel
 from nearsight.models import Classifier
 from nearsight.settings.protocols import FULL_PASS
@@ -199,6 +200,36 @@ def test_a_shift_is_made_as_long_as_another() -> None:
     assert made.length == pytest.approx(long.length, rel=1e-5)
     moved, before = (one.having[0] - one.lacking[0] for one in (made, short))
     np.testing.assert_allclose(moved / np.linalg.norm(moved), before / np.linalg.norm(before), rtol=1e-4)
+    np.testing.assert_array_equal(made.having[1], short.having[1])
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_shift_after_which_scores_are_not_finite_says_so(*, whole: bool) -> None:
+    decided = decision(nn.Conv2d(3, 5, 1), nn.BatchNorm2d(5), whole=whole)
+    (picture,) = images(SIDE)
+    layers = InnerLayers.of(decided, picture)
+    assert layers is not None
+    row = layers.see(picture)[None]
+    shift = layers.shift(0, row + np.float32(np.inf), row)
+    with np.errstate(invalid="ignore"), pytest.raises(InputError, match="finite|NaN"):
+        shift.predictions_of([picture], lambda one: one)
+
+
+def test_features_that_are_not_finite_are_numbers(convolutional: tuple[nn.Module, ...]) -> None:
+    convolution, norm, last = convolutional
+    norm.weight.data[:] = torch.tensor([1, np.inf, np.nan, 1e30, -np.inf])
+    decided = decision(convolution, norm, nn.Hardtanh(), last, whole=False)
+    (picture,) = images(SIDE)
+    layers = InnerLayers.of(decided, picture)
+    assert layers is not None
+    assert np.isfinite(layers.see(picture)).all()
+
+
+def test_a_norm_that_prepares_images_does_not_hide_the_convolutions() -> None:
+    decided = decision(nn.InstanceNorm2d(3), nn.Conv2d(3, 4, 1), nn.ReLU(), nn.Conv2d(4, 5, 1), whole=True)
+    layers = InnerLayers.of(decided, images(SIDE)[0])
+    assert layers is not None
+    assert [type(layer) for layer in layers.layers] == [nn.InstanceNorm2d, nn.Conv2d, nn.Conv2d]
 
 
 @pytest.mark.parametrize("whole", [True, False])

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain, product
+from itertools import chain, dropwhile, product
 from typing import TypeVar
 
 import numpy as np
@@ -17,6 +17,7 @@ from nearsight.data import ImageSet
 from nearsight.diagnosis.decision import Decision
 from nearsight.diagnosis.faithfulness.feature_maps import as_feature_map
 from nearsight.errors import InputError
+from nearsight.evaluation import predict
 from nearsight.evidence import TiledModel
 from nearsight.tiles import TileGrid, cut_grid
 
@@ -27,6 +28,8 @@ Values = NDArray[np.float32]
 LAYERS, CHANNELS = 8, 128
 # How much more or less a channel may vary after a change.
 MOST_SPREAD = 3.0
+# Features beyond this, or infinite, are taken for it.
+LARGEST = 1e6
 # The least spread of a channel, and the least as a share of the median channel's.
 LEAST_SPREAD, LEAST_SHARE = 1e-6, 0.1
 # Numbers of each channel.
@@ -76,7 +79,9 @@ class InnerLayers:
         except InputError:
             return None
         able = {part: seen[0] for part, seen in found.items() if len(seen) == inputs}
-        chosen = [part for part in able if _is_norm(part)] or list(able)
+        # A norm before all weights only prepares the image.
+        later = dropwhile(_is_norm, able)
+        chosen = [part for part in later if _is_norm(part)] or list(able)
         if not chosen:
             return None
         places = np.unique(np.linspace(0, len(chosen) - 1, min(LAYERS, len(chosen))).round().astype(int))
@@ -200,10 +205,9 @@ def _channels(count: int) -> list[int]:
 
 def _numbers(maps: Tensor) -> Values:
     """Return four numbers of each channel of maps (B, C, H, W), float32 (B, 4, channels)."""
-    maps = maps[:, _channels(maps.shape[1])].float().flatten(2)
+    maps = maps[:, _channels(maps.shape[1])].float().flatten(2).nan_to_num(0.0).clamp(-LARGEST, LARGEST)
     of_all = [maps.mean(2), maps.std(2, correction=0), maps.amax(2), maps.amin(2)]
-    numbers: Values = np.nan_to_num(torch.stack(of_all, dim=1).cpu().numpy())
-    return numbers
+    return np.asarray(torch.stack(of_all, dim=1).cpu().numpy())
 
 
 def _merged(seen: Values) -> Values:
@@ -241,9 +245,10 @@ class Shift:
         return float(np.linalg.norm(away))
 
     def as_long_as(self, other: "Shift") -> "Shift":
-        """Return the shift in its own direction, but as long as another."""
+        """Return the shift whose means move in their direction, but as far as another's; spreads change as before."""
         factor = other.length / max(self.length, LEAST_SPREAD)
-        return replace(self, having=self.lacking + factor * (self.having - self.lacking))
+        mean = self.lacking[0] + factor * (self.having[0] - self.lacking[0])
+        return replace(self, having=np.stack([mean, self.having[1]]))
 
     def predictions_of(self, keys: Sequence[K], image: Callable[[K], Tensor]) -> NDArray[np.int64]:
         """Return the class that each image is predicted to be once it is given, int64 (n,).
@@ -251,7 +256,10 @@ class Shift:
         Raises `InputError` if scores are not finite then.
         """
         with self._given():
-            return self.decision.predictions_of(keys, image)
+            scores = self.decision.scores_of(keys, image)
+        if not np.isfinite(scores).all():
+            raise InputError("scores are not finite once the features of a layer are moved")
+        return predict(scores).astype(np.int64)
 
     @contextmanager
     def _given(self) -> Iterator[None]:
@@ -279,7 +287,7 @@ class Shift:
         if maps is None:
             return None
         channels = _channels(maps.shape[1])
-        ratio = (self.having[1].clip(0) + LEAST_SPREAD) / (self.lacking[1] + LEAST_SPREAD)
+        ratio = (self.having[1] + LEAST_SPREAD) / (self.lacking[1] + LEAST_SPREAD)
         moved, spread = (
             torch.from_numpy(values).to(maps)[None, :, None, None]
             for values in (self.having[0] - self.lacking[0], ratio.clip(1 / MOST_SPREAD, MOST_SPREAD))

@@ -15,7 +15,7 @@ from nearsight.diagnosis.attributes.groups import (
     named_after,
 )
 from nearsight.diagnosis.attributes.inner import InnerLayers, Shift
-from nearsight.diagnosis.attributes.learned import surest_first
+from nearsight.diagnosis.attributes.learned import RANKED, surest_first
 from nearsight.diagnosis.attributes.looks import Looks
 from nearsight.diagnosis.attributes.rules import Rule
 from nearsight.diagnosis.attributes.set_off import Rows, SetOff
@@ -130,19 +130,19 @@ def _shifts(
     having, lacking = np.flatnonzero(mine & has[grown]), np.flatnonzero(mine & ~has[grown])
     if min(len(having), len(lacking)) < LEAST:
         return None, None
+    lacking = np.random.default_rng((examined.seed, 12, number)).permutation(lacking)[:RANKED]
     surest = lacking[surest_first(examined, grown[lacking], number)]
     ours, others = surest[: len(surest) // 2], surest[len(surest) // 2 :]
     pictures = examined.pictures((examined.labels != number) & (examined.predictions != number) & ~has, ASKED)
-    images = list(pictures)
 
     def moved(shift: Shift) -> float:
         try:
-            return float((shift.predictions_of(images, _as_it_is) == number).mean())
+            return float((shift.predictions_of(pictures, _as_it_is) == number).mean())
         except InputError:
             # Scores are not finite after it.
             return 0.0
 
-    if not images:
+    if not pictures:
         return None, None
     places = range(len(layers.layers))
     shifts = [layers.shift(place, numbers[having], numbers[lacking]) for place in places]
