@@ -211,7 +211,7 @@ def test_a_shift_after_which_scores_are_not_finite_says_so(*, whole: bool) -> No
     assert layers is not None
     row = layers.see(picture)[None]
     shift = layers.shift(0, row + np.float32(np.inf), row)
-    with np.errstate(invalid="ignore"), pytest.raises(InputError, match="finite|NaN"):
+    with np.errstate(invalid="ignore"), pytest.raises(InputError, match=r"finite|NaN"):
         shift.predictions_of([picture], lambda one: one)
 
 
