@@ -32,6 +32,7 @@ def verdict(
     return SimpleNamespace(
         class_number=class_number,
         verdict=word,
+        attribute="border",
         told="a frame",
         ruled=tuple(images),
         interventions=(),
@@ -155,6 +156,7 @@ def costless(class_number: int) -> Any:
     return SimpleNamespace(
         class_number=class_number,
         verdict="shortcut",
+        attribute="border",
         told="a frame",
         accuracy_with=half,
         accuracy_without=half,

@@ -5,6 +5,8 @@ from enum import Enum
 
 from nearsight.data.split_list import TRAINED_ON
 from nearsight.diagnosis import Diagnosis
+from nearsight.diagnosis.reliance.part import RELIANCE
+from nearsight.diagnosis.repeats.wording import MARK
 from nearsight.diagnosis.verdicts.part import VERDICTS, Verdicts
 from nearsight.repair.choosing import (
     Chosen,
@@ -52,9 +54,10 @@ def what_follows(diagnosis: Diagnosis, *, own: bool, drawn: bool = False) -> Fol
 
     `own` says that the images are the run's own set, and `drawn` that only some of them were asked for. A repair is
     suggested if shortcuts are proven; if they were found on training images, by which it chooses, only if it would
-    remove one (`removed_by_default`). A suspect on training images may be removed by name; but if little depends on
-    it (`little_depends`), or other images show it, it is to be looked at. If the test images are too few to find
-    anything, there are more training images. Images that are read part by part cannot be repaired.
+    remove one (`removed_by_default`). Of marks that lie anywhere, `why` says to look at them first. A suspect on
+    training images may be removed by name; but if little depends on it (`little_depends`), or other images show it,
+    it is to be looked at. If the test images are too few to find anything, there are more training images. Images
+    that are read part by part cannot be repaired.
     """
     found = VERDICTS.of(diagnosis)
     if found is not None and found.left_out:
@@ -63,7 +66,8 @@ def what_follows(diagnosis: Diagnosis, *, own: bool, drawn: bool = False) -> Fol
     count = len(removed_by_default(diagnosis)) if chooses else _proven(diagnosis)
     if count:
         few = left_to_learn(diagnosis, removed_by_default(diagnosis)) if chooses else ()
-        return Following(Next.REPAIR, count, chooses, why="; ".join((*_expected(found), *few)))
+        why = "; ".join((*_look_first(diagnosis), *_expected(found), *few))
+        return Following(Next.REPAIR, count, chooses, why=why)
     as_it_comes = own and diagnosis.split == DEFAULT_SPLIT and not drawn
     if as_it_comes and found is not None and found.typical_limit is None:
         return Following(Next.MORE)
@@ -74,6 +78,20 @@ def what_follows(diagnosis: Diagnosis, *, own: bool, drawn: bool = False) -> Fol
         if chooses and one.verdict is not None and not (one.proven or little_depends(one.verdict)):
             return _by_name(diagnosis, one)
     return Following(Next.LOOK, name=named[0].name(diagnosis.classes), why=why_to_look(diagnosis, named[0]))
+
+
+def _look_first(diagnosis: Diagnosis) -> tuple[str, ...]:
+    """Say that marks that lie anywhere may be what a class is about, where it is not known where its objects are."""
+    found = VERDICTS.of(diagnosis)
+    if found is None or RELIANCE.of(diagnosis) is not None:
+        return ()
+    marked = next((one for one in found.shortcuts if one.attribute == MARK), None)
+    if marked is None:
+        return ()
+    name = diagnosis.classes[marked.class_number]
+    return (
+        f"look at the examples of {name} first: if these marks are what {name} is, there is nothing to repair",
+    )
 
 
 def _expected(found: Verdicts | None) -> tuple[str, ...]:
