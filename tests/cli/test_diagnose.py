@@ -181,7 +181,12 @@ def test_a_repair_of_what_training_images_show_takes_their_diagnosis(
     trained: Path, find: Find, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     one = SimpleNamespace(
-        class_number=1, verdict="shortcut", told="blurred", ruled=tuple(range(40)), interventions=()
+        class_number=1,
+        verdict="shortcut",
+        attribute="sharpness",
+        told="blurred",
+        ruled=tuple(range(40)),
+        interventions=(),
     )
     right = absent("not asked")
     find(
