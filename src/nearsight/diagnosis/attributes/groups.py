@@ -27,10 +27,6 @@ Mask = NDArray[np.bool_]
 
 # Classes with fewer images that choose are skipped; with more classes than this, a forest takes too much memory.
 FEWEST, MOST_CLASSES = 20, 50
-# How far a group must be set off, and how many times as frequent in the class as elsewhere it must be.
-SET_OFF, CLEAN = 0.9, 10.0
-# What more of a class's images share may be what the class pictures: too few others are left to tell them apart.
-MOST_OF_CLASS = 0.8
 # Pictures on which edits are tried: for how they look, and for how they are classified.
 LOOKED_AT, ASKED, PICTURES = 4, 32, 64
 # Edits that are applied and classified, and how near to the one that moves most the others must come.
@@ -100,9 +96,7 @@ class _Seen:
         """Return a group as a possible shortcut, as a forest of its own recognises it."""
         mine = self.examined.labels[self.grown] == number
         rule, sure = found.rule, found.sure
-        if rule.share > MOST_OF_CLASS:
-            return None
-        if rule.pure < SET_OFF or rule.times_as_frequent(mine) < CLEAN:
+        if not found.counts(mine):
             return None
         value = found.value(self.measured.of_all)
         value[self.grown] = sure

@@ -1,7 +1,7 @@
 """What the inner layers of a network see of images, as a row of numbers for each; and a change of what they see."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, dropwhile, product
@@ -135,26 +135,39 @@ class InnerLayers:
         return Shift.between(self.decision, self.layers[place], having[:, numbers], lacking[:, numbers])
 
 
-@contextmanager
 def watched(
     network: nn.Module, layers: Sequence[nn.Module], see: Callable[[int, Tensor], None]
-) -> Iterator[None]:
+) -> AbstractContextManager[None]:
     """Show the maps of some layers, (B, channels, rows, columns), of every batch that a network is given."""
+
+    def shown(place: int, output: Tensor, size: torch.Size) -> None:
+        maps = _maps(output.detach(), size)
+        if maps is not None:
+            see(place, maps)
+
+    return _hooked(network, layers, shown)
+
+
+@contextmanager
+def _hooked(
+    network: nn.Module,
+    layers: Sequence[nn.Module],
+    act: Callable[[int, Tensor, torch.Size], Tensor | None],
+) -> Iterator[None]:
+    """Call `act` with a layer's place, its output and the size of the batch; what it returns is output instead."""
     size = torch.Size()
 
     def keep_size(_part: nn.Module, inputs: tuple[object, ...]) -> None:
         nonlocal size
         size = _size(inputs)
 
-    def keep(place: int, _part: nn.Module, _inputs: object, output: object) -> None:
-        maps = _maps(output.detach(), size) if isinstance(output, Tensor) else None
-        if maps is not None:
-            see(place, maps)
+    def acted(place: int, _part: nn.Module, _inputs: object, output: object) -> Tensor | None:
+        return act(place, output, size) if isinstance(output, Tensor) else None
 
     handles = [network.register_forward_pre_hook(keep_size)]
     try:
         for place, layer in enumerate(layers):
-            handles.append(layer.register_forward_hook(partial(keep, place)))
+            handles.append(layer.register_forward_hook(partial(acted, place)))
         yield
     finally:
         for handle in handles:
@@ -261,25 +274,11 @@ class Shift:
             raise InputError("scores are not finite once the features of a layer are moved")
         return predict(scores).astype(np.int64)
 
-    @contextmanager
-    def _given(self) -> Iterator[None]:
+    def _given(self) -> AbstractContextManager[None]:
         """Give it to whatever passes through the network, for as long as this lasts."""
-        size = torch.Size()
-
-        def keep_size(_part: nn.Module, inputs: tuple[object, ...]) -> None:
-            nonlocal size
-            size = _size(inputs)
-
-        def change(_part: nn.Module, _inputs: object, output: object) -> Tensor | None:
-            return self._changed(output, size) if isinstance(output, Tensor) else None
-
-        handles = [self.decision.bound.module.register_forward_pre_hook(keep_size)]
-        try:
-            handles.append(self.layer.register_forward_hook(change))
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
+        return _hooked(
+            self.decision.bound.module, [self.layer], lambda _, output, size: self._changed(output, size)
+        )
 
     def _changed(self, output: Tensor, size: torch.Size) -> Tensor | None:
         changed = output.clone()

@@ -8,16 +8,13 @@ from torch import Tensor
 
 from nearsight.diagnosis.attributes.curves import CurvesOfClass
 from nearsight.diagnosis.attributes.groups import (
-    CLEAN,
     FEWEST,
     MOST_CLASSES,
-    MOST_OF_CLASS,
     named_after,
 )
 from nearsight.diagnosis.attributes.inner import InnerLayers, Shift
 from nearsight.diagnosis.attributes.learned import RANKED, surest_first
 from nearsight.diagnosis.attributes.looks import Looks
-from nearsight.diagnosis.attributes.rules import Rule
 from nearsight.diagnosis.attributes.set_off import Rows, SetOff
 from nearsight.diagnosis.candidates import ANY_CAUSE, Candidate, Examined
 from nearsight.errors import InputError
@@ -25,8 +22,6 @@ from nearsight.statistics import area_under_curve
 
 Values = NDArray[np.float32]
 
-# How far a group must be set off by all layers together.
-SET_OFF = 0.9
 # Images of other classes on which the layer is chosen that is changed, and layers of which the change to compare
 # with is tried, too.
 ASKED, MOST_BESIDE = 32, 3
@@ -66,7 +61,7 @@ def find_inner_groups(measured: Looks) -> Iterator[Candidate]:
     groups = {
         number: group
         for number, group in found.items()
-        if group is not None and _counts(group.rule, labels == number)
+        if group is not None and group.counts(labels == number)
     }
     if not groups:
         return
@@ -94,11 +89,6 @@ def find_inner_groups(measured: Looks) -> Iterator[Candidate]:
             inside=inside,
             inside_beside=beside,
         )
-
-
-def _counts(rule: Rule, mine: NDArray[np.bool_]) -> bool:
-    """Say whether a group is set off enough to be looked at; few of clean classes are."""
-    return rule.share <= MOST_OF_CLASS and rule.pure >= SET_OFF and rule.times_as_frequent(mine) >= CLEAN
 
 
 def _values(layers: InnerLayers, measured: Looks, groups: Mapping[int, SetOff]) -> dict[int, Values]:

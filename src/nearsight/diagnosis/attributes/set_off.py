@@ -21,6 +21,10 @@ TREES, TREES_OF_GROUP = 300, 150
 FIRST_ELSEWHERE, ELSEWHERE = 0.05, 0.02
 # From the first on a group that is set off is looked for in another forest, unless it is clear.
 WORTH, CLEAR = 0.6, 0.9
+# How far a group must be set off, and how many times as frequent in the class as elsewhere it must be.
+SET_OFF, CLEAN = 0.9, 10.0
+# What more of a class's images share may be what the class pictures: too few others are left to tell them apart.
+MOST_OF_CLASS = 0.8
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +38,14 @@ class SetOff:
     rule: Rule
     forest: "Forest"
     sure: Values
+
+    def counts(self, mine: Mask) -> bool:
+        """Say whether it is set off far enough, and by what not nearly all of the class share.
+
+        `mine` is bool (g,): which of the images that rules grow from are of the class.
+        """
+        rule = self.rule
+        return rule.share <= MOST_OF_CLASS and rule.pure >= SET_OFF and rule.times_as_frequent(mine) >= CLEAN
 
     def value(self, rows: Values) -> Values:
         """Return how sure the forest is that other images are of the group, float32 (n,), by their numbers."""

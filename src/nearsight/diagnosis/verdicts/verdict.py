@@ -129,10 +129,9 @@ class Verdict:
     it may be what these images show. `proven_by` is the kind of the intervention that proves it, "" if none
     does, or if an older version wrote it. If it is "learned", `edited` are some images before and after that edit.
     If it is "learned" or "inner", `words` say only what it was found as; if "inner", `highlighted` are the examples
-    with where a layer sees it. `alike` are further images of the class,
-    which do not look as if they had it, but which the classifier takes for the class in the same way; no figure
-    counts them.
-    `missing` says in words what keeps a suspect from being a shortcut; nothing if an older version wrote it.
+    with where a layer sees it. `alike` are further images of the class, which do not look as if they had it, but
+    which the classifier takes for the class in the same way; no figure counts them. `missing` says in words what
+    keeps a suspect from being a shortcut; nothing if an older version wrote it.
     """
 
     class_number: int
