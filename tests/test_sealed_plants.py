@@ -21,6 +21,7 @@ from studies.shortcuts.networks import ALL, CLASSES, Network, Plant, plant
 from studies.shortcuts.plants import STRENGTHS, Family, apply
 from studies.shortcuts.sealed import SEALED
 from studies.shortcuts.second_withheld import SECOND_WITHHELD
+from studies.shortcuts.seventh_withheld import SEVENTH_WITHHELD
 from studies.shortcuts.sixth_withheld import SIXTH_WITHHELD
 from studies.shortcuts.third_withheld import THIRD_WITHHELD
 from studies.shortcuts.unseen import UNSEEN
@@ -109,8 +110,9 @@ def test_sixteen_networks_hold_each_sealed_family_at_each_strength(monkeypatch: 
         (["--withheld", "4"], FOURTH_WITHHELD),
         (["--withheld", "5"], FIFTH_WITHHELD),
         (["--withheld", "6"], SIXTH_WITHHELD),
+        (["--withheld", "7"], SEVENTH_WITHHELD),
     ],
-    ids=("none", "unseen", "sealed", "withheld", *(f"withheld {k}" for k in range(1, 7))),
+    ids=("none", "unseen", "sealed", "withheld", *(f"withheld {k}" for k in range(1, 8))),
 )
 def test_options_choose_the_families(options: list[str], families: tuple[Family, ...]) -> None:
     parser = argparse.ArgumentParser()
@@ -151,8 +153,20 @@ def test_options_choose_the_families(options: list[str], families: tuple[Family,
             ((55, (SIXTH_WITHHELD[::2], SIXTH_WITHHELD[1::2])),),
             "8764a92dd1f779345d6dd0ea9db38dbe11588fa6e6d6d9d9d32f3a211203aebc",
         ),
+        (
+            ((56, (SEVENTH_WITHHELD[::2], SEVENTH_WITHHELD[1::2])),),
+            "ece9bded1751be348ee1aaf000a1089ab754b8b22031f7e766cda095116f438e",
+        ),
     ],
-    ids=("to the ninth", "tenth", "eleventh", "twelfth", "fifth withheld", "sixth withheld"),
+    ids=(
+        "to the ninth",
+        "tenth",
+        "eleventh",
+        "twelfth",
+        "fifth withheld",
+        "sixth withheld",
+        "seventh withheld",
+    ),
 )
 def test_draws_that_were_measured_stay_the_same(
     draws: tuple[tuple[int, tuple[Sequence[Family], Sequence[Family]]], ...],

@@ -25,6 +25,7 @@ from studies.shortcuts.held_out import HELD_OUT
 from studies.shortcuts.plants import Change, Family, apply
 from studies.shortcuts.sealed import SEALED
 from studies.shortcuts.second_withheld import SECOND_WITHHELD
+from studies.shortcuts.seventh_withheld import SEVENTH_WITHHELD
 from studies.shortcuts.sixth_withheld import SIXTH_WITHHELD
 from studies.shortcuts.third_withheld import THIRD_WITHHELD
 from studies.shortcuts.unseen import UNSEEN
@@ -43,6 +44,7 @@ ALL = {
         FOURTH_WITHHELD,
         FIFTH_WITHHELD,
         SIXTH_WITHHELD,
+        SEVENTH_WITHHELD,
     )
     for family in families
 }
