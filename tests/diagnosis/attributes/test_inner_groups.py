@@ -10,6 +10,7 @@ from nearsight.data import ImageSet, MemoryImages
 from nearsight.diagnosis.attributes import set_off
 from nearsight.diagnosis.attributes.inner_groups import find_inner_groups
 from nearsight.diagnosis.attributes.looks import Looks
+from nearsight.diagnosis.attributes.looks_inside import LooksInside
 from nearsight.diagnosis.attributes.measuring import measure_all
 from nearsight.diagnosis.candidates import ANY_CAUSE, Candidate, Examined
 from nearsight.diagnosis.decision import Decision
@@ -68,10 +69,15 @@ def examined(*, planted: bool) -> tuple[Examined, Looks, NDArray[np.bool_]]:
     return seen, Looks(seen, measure_all(pictures)), has
 
 
+def found_in(looks: Looks) -> list[Candidate]:
+    inside = LooksInside.of(looks)
+    assert inside is not None
+    return list(find_inner_groups(inside))
+
+
 def test_a_group_that_the_layers_see_apart_is_found_and_proven_inside_the_network() -> None:
     seen, looks, has = examined(planted=True)
-    (found,) = find_inner_groups(looks)
-    assert isinstance(found, Candidate)
+    found = found_in(looks)[-1]
     assert (found.class_number, found.causes, found.artefact, found.put_on) == (2, ANY_CAUSE, False, None)
     mine = seen.labels == 2
     assert jaccard(found.has[mine], has[mine]) > 0.9
@@ -83,11 +89,23 @@ def test_a_group_that_the_layers_see_apart_is_found_and_proven_inside_the_networ
     assert (made.change.chance or 0) < 0.1
 
 
+def test_an_edit_that_has_a_name_proves_a_group_if_the_layers_take_edited_images_for_it() -> None:
+    seen, looks, has = examined(planted=True)
+    named, unnamed = found_in(looks)
+    assert (named.class_number, named.artefact, named.inside) == (2, True, None)
+    np.testing.assert_array_equal(named.has, unnamed.has)
+    assert named.put_on is not None
+    others = [seen.images.image(i) for i in np.flatnonzero((seen.labels != 2) & ~has)[:40]]
+    before, after = (
+        (seen.decision.predictions_of(others, edit) == 2).mean() for edit in (lambda one: one, named.put_on)
+    )
+    assert after > before + 0.5
+
+
 def test_the_network_is_as_it_was_afterwards() -> None:
     seen, looks, _ = examined(planted=True)
     before = seen.decision.predictions_of(range(8), seen.images.image)
-    (found,) = find_inner_groups(looks)
-    given_inside(seen, found)
+    given_inside(seen, found_in(looks)[-1])
     np.testing.assert_array_equal(seen.decision.predictions_of(range(8), seen.images.image), before)
     module = seen.decision.bound.module
     assert not any(part._forward_hooks or part._forward_pre_hooks for part in module.modules())
@@ -95,10 +113,10 @@ def test_the_network_is_as_it_was_afterwards() -> None:
 
 def test_nothing_is_found_where_nothing_is_planted_or_no_layer_can_be_seen() -> None:
     _, looks, _ = examined(planted=False)
-    assert list(find_inner_groups(looks)) == []
+    assert found_in(looks) == []
     seen, looks, _ = examined(planted=True)
     blind = Decision(
         TiledModel(lambda tiles: tiles.mean((2, 3)), tile=SIDE, classes=seen.images.classes), "mean-logit"
     )
     unseen = Examined(seen.images, blind, None, seen.choosing)
-    assert list(find_inner_groups(Looks(unseen, looks.values))) == []
+    assert LooksInside.of(Looks(unseen, looks.values)) is None

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from nearsight.data import ImageSet, MemoryImages
 from nearsight.diagnosis.attributes.edits import BLUR, CASTS, DARK_GAMMA, Way
-from nearsight.diagnosis.attributes.kinds import NAMES, SURROUNDINGS
+from nearsight.diagnosis.attributes.kinds import EDITED, NAMES
 from nearsight.diagnosis.attributes.measuring import measure_all
 from nearsight.diagnosis.attributes.pictured import CHANGE, FEWEST, TRACES, pictured
 from nearsight.diagnosis.candidates import Candidate, Examined
@@ -83,5 +83,5 @@ def test_with_too_few_images_to_compare_nothing_is_said(photographs: Photographs
 
 
 def test_every_measured_attribute_is_of_a_kind_and_no_kind_has_another() -> None:
-    assert set(NAMES) | {"cast", "light spot", "thin lines", SURROUNDINGS} == set().union(*CHANGE)
+    assert set(NAMES) | {"cast", "light spot", "thin lines", *EDITED} == set().union(*CHANGE)
     assert set(NAMES) > TRACES

@@ -13,8 +13,10 @@ from torch import Tensor
 from nearsight.diagnosis.attributes import edits
 from nearsight.diagnosis.attributes.edits import Way
 from nearsight.diagnosis.attributes.explaining import Recogniser
+from nearsight.diagnosis.attributes.kinds import CHANNELS, ONLY_ADDED, TONES, UNEVEN_CAST, UNEVEN_LIGHT
 from nearsight.diagnosis.attributes.likeness import LIKENESSES, Likeness
 from nearsight.diagnosis.attributes.more_edits import OTHERS
+from nearsight.diagnosis.attributes.photo.catalogue import PHOTO_EDITS
 from nearsight.diagnosis.attributes.pictured import pictured
 from nearsight.diagnosis.attributes.rules import Rule, rule_set_off
 from nearsight.diagnosis.attributes.scaling import Scale
@@ -43,7 +45,7 @@ SCREENED, LEARNED, LEAST = 24, 112, 8
 # How far a group must be set off, how many times as frequent as elsewhere it must be, and at most how many times as
 # far as the edited images, or they as it, in the median, for an edit to be learned. Of a class and in all.
 WORTH, RARE, NEAR_ENOUGH = 0.3, 2.0, 4.0
-OF_CLASS, IN_ALL = 3, 10
+OF_CLASS, IN_ALL = 4, 14
 # Of so many classes, the edit that makes this many of the asked images the class is learned in any case.
 STRONGEST, MANY = 4, 8
 # Images of other classes from which an edit is removed; what that takes from a class counts up to so many spreads.
@@ -61,7 +63,10 @@ SET_OFF, CLEAN, AS_FAR = 0.6, 10.0, 2.0
 # The same if it is also seen by what the class loses without it; how much less clear that is, for comparing edits.
 LOSING_CLEAN, LOSING_SET_OFF, LOSING, LOSING_FAR = 15.0, 0.7, 0.6, 3.0
 # The few that are farthest of a class are no group: it must be this share of the class.
-SHARE = 0.12
+SHARE = 0.17
+# How many times as frequent what pictures may show by themselves must be: light and colours that differ from place to
+# place, as above a horizon, or between channels.
+VERY_CLEAN, SHOWN = 20.0, frozenset({UNEVEN_LIGHT, UNEVEN_CAST, CHANNELS, TONES})
 # It may be this many times as frequent if the edit makes the class's others look like it for so much of the way.
 LESS_CLEAN, EXPLAINED = 7.0, 0.4
 # Groups of a class that share this many images become one.
@@ -119,8 +124,8 @@ class Seen(Protocol):
     def classes(self, fewest: int) -> list[int]:
         """Return the numbers of the classes of which so many images choose."""
 
-    def look(self, image: Tensor, place: int) -> Values:
-        """Return what an image looks like, float32 (numbers,); of an edited one, with the place of the original."""
+    def look(self, images: Sequence[Tensor], places: Sequence[int]) -> Values:
+        """Return what images look like, float32 (n, numbers); of edited ones, with the places of the originals."""
 
     def edit(self, way: Way, strength: float) -> EditOf:
         """Return how a way changes what is seen of an image, which has a place."""
@@ -129,7 +134,9 @@ class Seen(Protocol):
         """Return the same for an image without a place; None if what is seen of it is not known without."""
 
 
-def find_answered(looks: Seen, asked: Sequence[Likeness] | None = None) -> Iterator[Candidate]:
+def find_answered(
+    looks: Seen, asked: Sequence[Likeness] | None = None, first: Seen | None = None
+) -> Iterator[Candidate]:
     """Yield what looks as if some images of a class had been edited in a way that the classifier answers with it.
 
     The classifier is asked first: which edits make images of other classes more like this class? Only these are
@@ -141,18 +148,18 @@ def find_answered(looks: Seen, asked: Sequence[Likeness] | None = None) -> Itera
     mean of both count if they are set off, or a separate group, if they are ten times as frequent in the class as
     elsewhere, minus a standard error (seven times, if the edit explains how they look), and if they lie half to twice
     as far as the edited images. Whether it is a shortcut is left to images that test. `asked` are the edits that the
-    classifier is asked about, by default those of whole images.
+    classifier is asked about, by default those of whole images. `first` is what is looked at to choose which edits
+    are learned, if that is not all that `looks` has.
     """
     examined = looks.examined
     classes = looks.classes(FEWEST)
     if not 2 <= len(classes) <= MOST_CLASSES:
         return
-    scale = Scale.of(looks.of_grown)
-    seen = _Seen(looks, scale, scale(looks.of_grown))
+    seen = _Seen.of(looks)
     ways = asked_about() if asked is None else asked
     found: dict[int, list[_Found]] = defaultdict(list)
     answered = list(_answers(looks, classes, ways))
-    worth_learning = seen.worth_learning(answered)
+    worth_learning = (seen if first is None else _Seen.of(first)).worth_learning(answered)
     for done, worth in enumerate(worth_learning, start=1):
         one = seen.found(worth)
         if one is not None:
@@ -166,17 +173,19 @@ def find_answered(looks: Seen, asked: Sequence[Likeness] | None = None) -> Itera
 
 def asked_about() -> list[Likeness]:
     """Return all edits that the classifier is asked about, one of each way."""
-    return list({one.way: one for one in (*LIKENESSES, *OTHERS, *MORE)}.values())
+    return list({one.way: one for one in (*LIKENESSES, *OTHERS, *MORE, *PHOTO_EDITS)}.values())
 
 
 def most_asked(choosing: int, classes: int) -> int:
     """Return how many images the classifier is asked about at most, if so many of each class choose.
 
-    It is asked about all edits, and about images with each edit that is learned removed and as they are.
+    It is asked about all edits, and about images with each edit that is learned removed and as they are. Its inner
+    layers see the images that are edited to choose what is learned, and to learn it.
     """
     others = min(UNDONE, choosing * (classes - 1))
     known = choosing * min(classes, 1 + UNDONE // max(1, choosing))
-    return ASKED * len(asked_about()) + known + (IN_ALL + STRONGEST) * (choosing + others)
+    edits, learned = len(asked_about()), IN_ALL + STRONGEST
+    return (ASKED + SCREENED) * edits + known + learned * (choosing + others + LEARNED)
 
 
 def middle_strength(way: Way) -> float:
@@ -230,31 +239,33 @@ def _answered(
 class _Direction:
     """A linear discriminant: 0 for plain images on the average, 1 for edited ones.
 
-    `common` is the covariance of looks, float64 (numbers, numbers).
+    `precision` is the inverse of the covariance of looks, float64 (numbers, numbers).
     """
 
     weights: Numbers
     plain: Numbers
-    common: Numbers
+    precision: Numbers
 
     @staticmethod
-    def of(plain: Numbers, change: Numbers, common: Numbers) -> "_Direction":
+    def of(plain: Numbers, change: Numbers, precision: Numbers) -> "_Direction":
         """Return that of a change, float64 (numbers,), of plain images, float64 (n, numbers)."""
-        weights = np.linalg.solve(common, change)
+        weights = precision @ change
         whole = max(float(weights @ change), 1e-9)
-        return _Direction(np.asarray(weights / whole, dtype=np.float64), plain.mean(0), common)
+        return _Direction(np.asarray(weights / whole, dtype=np.float64), plain.mean(0), precision)
 
     def __call__(self, looks: Numbers) -> Values:
         return np.asarray((looks - self.plain) @ self.weights, dtype=np.float32)
 
 
-def _covariance(*some: Numbers) -> Numbers:
-    """Return the shrunk covariance of images around the mean of the kind that each is of."""
+def _precision(*some: Numbers) -> Numbers:
+    """Return the inverse of the shrunk covariance of images around the mean of the kind that each is of."""
     common = np.cov(np.concatenate([one - one.mean(0) for one in some]).T)
     width = len(common)
     # Of images that are all the same, nothing varies.
     steady = max(float(np.trace(common)) / width, 1e-6)
-    return np.asarray((1 - SHRUNK) * common + SHRUNK * steady * np.eye(width))
+    return np.asarray(
+        np.linalg.inv((1 - SHRUNK) * common + SHRUNK * steady * np.eye(width)), dtype=np.float64
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -278,7 +289,7 @@ class _Learned:
     def of(plain: Numbers, before: Numbers, after: Numbers, seed: int) -> "_Learned":
         from sklearn.ensemble import ExtraTreesClassifier
 
-        way = _Direction.of(plain, (after - before).mean(0), _covariance(plain, after))
+        way = _Direction.of(plain, (after - before).mean(0), _precision(plain, after))
         forest = ExtraTreesClassifier(
             TREES, min_samples_leaf=3, class_weight="balanced", random_state=seed
         ).fit(np.concatenate([plain, after]), np.repeat([False, True], [len(plain), len(after)]))
@@ -348,6 +359,11 @@ class _Seen:
     plain: Numbers
     _scores: dict[int, Values] = field(default_factory=dict)
 
+    @staticmethod
+    def of(looks: Seen) -> "_Seen":
+        scale = Scale.of(looks.of_grown)
+        return _Seen(looks, scale, scale(looks.of_grown))
+
     @property
     def examined(self) -> Examined:
         return self.looks.examined
@@ -360,7 +376,7 @@ class _Seen:
         """Return the edits that some images of a class may have had, the clearest of a class and in all."""
         plain, labels = self.plain, self.labels
         places = np.random.default_rng((self.examined.seed, 10)).permutation(len(plain))[:SCREENED]
-        common: dict[tuple[int, int], Numbers] = {}
+        precisions: dict[tuple[int, int], Numbers] = {}
         parts = np.arange(len(plain)) % PARTS
         worth: dict[int, list[_Worth]] = defaultdict(list)
         for done, (likeness, numbers) in enumerate(answered, start=1):
@@ -377,11 +393,11 @@ class _Seen:
                 score = np.empty(len(plain), dtype=np.float32)
                 for k in range(PARTS + 1):
                     some = plain[~mine & (part != k)]
-                    if (number, k) not in common:
-                        common[number, k] = _covariance(some)
+                    if (number, k) not in precisions:
+                        precisions[number, k] = _precision(some)
                     learned = of_others & (part[places] != k)
                     change = changes[learned if learned.any() else of_others].mean(0)
-                    score[part == k] = _Direction.of(some, change, common[number, k])(plain[part == k])
+                    score[part == k] = _Direction.of(some, change, precisions[number, k])(plain[part == k])
                 rule = rule_set_off(score, mine, WORTH, class_number=number)
                 if rule is None or rule.times_as_frequent(mine) < RARE:
                     continue
@@ -448,13 +464,14 @@ class _Seen:
     def _rare(self, found: _Found) -> bool:
         """Say whether hardly any images of other classes have it.
 
-        It must be rarer, and more set off, if it is also seen by what removing it takes from the class: a class of
-        green things loses by less green.
+        Fewer may have what pictures show by themselves. It must be rarer, and more set off, if it is also seen by
+        what removing it takes from the class: a class of green things loses by less green.
         """
         times = found.rule.times_as_frequent(self.labels == found.rule.class_number)
+        least = VERY_CLEAN if found.likeness.attribute in SHOWN else CLEAN
         if found.undone is None:
-            return times >= CLEAN
-        return times >= LOSING_CLEAN and found.rule.pure >= LOSING_SET_OFF
+            return times >= least
+        return times >= max(least, LOSING_CLEAN) and found.rule.pure >= LOSING_SET_OFF
 
     def _undone(
         self, worth: _Worth, strength: float, learned: _Learned, places: NDArray[np.int64]
@@ -532,7 +549,7 @@ class _Seen:
             own = mine & ~first
             without = own if own.sum() >= PICTURES else ~mine
             apart = self.plain[first].mean(0) - self.plain[without].mean(0)
-            yield max(near, key=lambda one: _alike(one.learned.way.common, apart, one.change))
+            yield max(near, key=lambda one: _alike(one.learned.way.precision, apart, one.change))
             left = [one for one in left if not any(one is other for other in same)]
 
     def candidate(self, found: _Found) -> Candidate:
@@ -551,7 +568,7 @@ class _Seen:
         way, back = found.likeness.way, found.likeness.back
         least = (
             min(back.strengths, key=lambda strength: away(looks.edit(back, strength)))
-            if len(pictures)
+            if len(pictures) and found.likeness.attribute not in ONLY_ADDED
             else None
         )
         whole = looks.whole(way, found.strength) is not None
@@ -577,6 +594,8 @@ class _Seen:
         examined = self.examined
         if self._rare(found):
             return True
+        if found.likeness.attribute in SHOWN:
+            return False
         group = (examined.labels == candidate.class_number) & candidate.has
         own = (examined.labels == candidate.class_number) & ~candidate.has
         enough = (own & examined.choosing).sum() >= PICTURES
@@ -588,8 +607,9 @@ class _Seen:
         return self._looks_of(self.examined.pictures_at(self.looks.grown[places]), edit)
 
     def _looks_of(self, pictures: DecodedImages, edit: EditOf) -> Numbers:
-        places = zip(pictures, pictures.places.tolist(), strict=True)
-        return self.scale(np.stack([self.looks.look(edit(one, place), place) for one, place in places]))
+        places = pictures.places.tolist()
+        edited = [edit(one, place) for one, place in zip(pictures, places, strict=True)]
+        return self.scale(self.looks.look(edited, places))
 
     def _strength(self, worth: _Worth, places: NDArray[np.int64]) -> float:
         """Return the strength at which an edit changes looks about as much as some images seem to have changed."""
@@ -619,8 +639,8 @@ def _rules(score: Values, mine: Mask, number: int) -> Iterator[Rule]:
             yield rule
 
 
-def _alike(common: Numbers, one: Numbers, other: Numbers) -> float:
+def _alike(precision: Numbers, one: Numbers, other: Numbers) -> float:
     """Return the cosine between two changes of looks, relative to how looks vary anyway."""
     both = np.stack([one, other])
-    products = both @ np.linalg.solve(common, both.T)
+    products = both @ precision @ both.T
     return float(products[0, 1] / max((products[0, 0] * products[1, 1]) ** 0.5, 1e-9))

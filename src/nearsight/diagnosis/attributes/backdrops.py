@@ -1,5 +1,6 @@
 """What is measured of the background of a picture whose object is known, and what the object beside it looks like."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -114,11 +115,12 @@ class Backdrops:
         labels = self.examined.labels[self.grown]
         return [number for number in np.unique(labels).tolist() if (labels == number).sum() >= fewest]
 
-    def look(self, image: Tensor, place: int) -> Values:
-        """Return what the background of an image looks like, of which it is known."""
-        found = self._look(image, place)
-        assert found is not None, "only images whose background is known are looked at again"
-        return found
+    def look(self, images: Sequence[Tensor], places: Sequence[int]) -> Values:
+        """Return what the backgrounds of images look like, float32 (n, numbers), of which all are known."""
+        found = [self._look(image, place) for image, place in zip(images, places, strict=True)]
+        known = [one for one in found if one is not None]
+        assert len(known) == len(found), "only images whose background is known are looked at again"
+        return np.stack(known)
 
     def edit(self, way: Way, strength: float) -> EditOf:
         """Return how a way changes the background of an image; one of which it is not known stays as it is."""

@@ -18,7 +18,7 @@ Pixels = NDArray[np.uint8]
 Floats = NDArray[Any]
 Change = Callable[[Pixels, float], Floats]
 
-_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)[:, None, None]
+LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)[:, None, None]
 
 
 @dataclass(frozen=True)
@@ -61,18 +61,18 @@ class WayEdit:
         return WayEdit(self.way, min(max(self.strength * factor, min(strengths)), max(strengths)))
 
 
-def _picture(pixels: Pixels) -> Image.Image:
+def as_picture(pixels: Pixels) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
 
 
-def _pixels(picture: Image.Image) -> Pixels:
+def as_pixels(picture: Image.Image) -> Pixels:
     return np.array(picture.convert("RGB")).transpose(2, 0, 1)
 
 
 def _compressed(pixels: Pixels, loss: float) -> Pixels:
     file = BytesIO()
-    _picture(pixels).save(file, "JPEG", quality=100 - int(loss))
-    return _pixels(Image.open(file, formats=["JPEG"]))
+    as_picture(pixels).save(file, "JPEG", quality=100 - int(loss))
+    return as_pixels(Image.open(file, formats=["JPEG"]))
 
 
 def _compressed_moved(pixels: Pixels, loss: float) -> Pixels:
@@ -89,9 +89,9 @@ def _enlarged(pixels: Pixels, factor: float) -> Pixels:
 
 
 def _resized(pixels: Pixels, factor: float, down: Image.Resampling, up: Image.Resampling) -> Pixels:
-    picture = _picture(pixels)
+    picture = as_picture(pixels)
     small = (max(1, round(picture.width / factor)), max(1, round(picture.height / factor)))
-    return _pixels(picture.resize(small, down).resize(picture.size, up))
+    return as_pixels(picture.resize(small, down).resize(picture.size, up))
 
 
 def _blurred(pixels: Pixels, sigma: float) -> Floats:
@@ -107,24 +107,24 @@ def _blurred_down(pixels: Pixels, sigma: float) -> Floats:
 
 
 def _sharpened(pixels: Pixels, per_cent: float) -> Pixels:
-    return _pixels(_picture(pixels).filter(ImageFilter.UnsharpMask(1, int(per_cent), 0)))
+    return as_pixels(as_picture(pixels).filter(ImageFilter.UnsharpMask(1, int(per_cent), 0)))
 
 
-def _random(pixels: Pixels) -> np.random.Generator:
+def random_for(pixels: Pixels) -> np.random.Generator:
     """Return random numbers that differ from picture to picture, and are the same for the same picture."""
     return np.random.default_rng(int(pixels.sum(dtype=np.int64)))
 
 
 def _noisy(pixels: Pixels, sigma: float) -> Floats:
-    return pixels + _random(pixels).normal(0, sigma, pixels.shape).astype(np.float32)
+    return pixels + random_for(pixels).normal(0, sigma, pixels.shape).astype(np.float32)
 
 
 def _noisy_grey(pixels: Pixels, sigma: float) -> Floats:
-    return pixels + _random(pixels).normal(0, sigma, pixels.shape[1:]).astype(np.float32)
+    return pixels + random_for(pixels).normal(0, sigma, pixels.shape[1:]).astype(np.float32)
 
 
 def _specked(pixels: Pixels, share: float) -> Pixels:
-    drawn = _random(pixels).random(pixels.shape[1:])
+    drawn = random_for(pixels).random(pixels.shape[1:])
     pixels[:, drawn < share / 2] = 0
     pixels[:, drawn > 1 - share / 2] = 255
     return pixels
@@ -132,20 +132,20 @@ def _specked(pixels: Pixels, share: float) -> Pixels:
 
 def _haired(colour: tuple[int, int, int], pixels: Pixels, number: float) -> Pixels:
     """Draw thin curves."""
-    picture, random = _picture(pixels), _random(pixels)
+    picture, random = as_picture(pixels), random_for(pixels)
     height, width = pixels.shape[1:]
     draw, along = ImageDraw.Draw(picture), np.linspace(0, 1, 24)[:, None]
     for _ in range(int(number)):
         first, middle, last = random.random((3, 2)) * (width - 1, height - 1)
         curve = (1 - along) ** 2 * first + 2 * along * (1 - along) * middle + along**2 * last
         draw.line(list(map(tuple, curve)), fill=colour, width=max(1, round(min(height, width) / 64)))
-    return _pixels(picture)
+    return as_pixels(picture)
 
 
 def _glowing(pixels: Pixels, opacity: float) -> Floats:
     """Draw a soft bright spot."""
     down, across = axes(pixels)
-    top, left = _random(pixels).random(2) * 2 - 1
+    top, left = random_for(pixels).random(2) * 2 - 1
     glow = np.float32(opacity) * np.exp(-((down - top) ** 2 + (across - left) ** 2) / (2 * 0.28**2))
     return np.asarray(pixels + glow * (255 - pixels.astype(np.float32)))
 
@@ -167,7 +167,7 @@ def _opened(pixels: Pixels, side: float) -> Pixels:
 def _calmed(pixels: Pixels, sigma: float) -> Floats:
     """Blur colours more than brightness, as cameras do to remove noise."""
     channels = pixels.astype(np.float32)
-    luma = (channels * _LUMA).sum(0, keepdims=True)
+    luma = (channels * LUMA).sum(0, keepdims=True)
     calm = gaussian_filter(channels - luma, (0, sigma, sigma))
     return np.asarray(gaussian_filter(luma, (0, sigma / 3, sigma / 3)) + calm)
 
@@ -179,7 +179,7 @@ def _levelled(pixels: Pixels, step: float) -> Floats:
 
 
 def _dithered(pixels: Pixels, step: float) -> Floats:
-    spread = _random(pixels).uniform(-step / 2, step / 2, pixels.shape).astype(np.float32)
+    spread = random_for(pixels).uniform(-step / 2, step / 2, pixels.shape).astype(np.float32)
     return pixels + spread
 
 
@@ -209,12 +209,12 @@ def _mixed(level: float, pixels: Pixels, share: float) -> Floats:
 
 def _saturated(pixels: Pixels, octaves: float) -> Floats:
     channels = pixels.astype(np.float32)
-    luma = (channels * _LUMA).sum(0, keepdims=True)
+    luma = (channels * LUMA).sum(0, keepdims=True)
     return np.asarray(luma + (channels - luma) * np.float32(2**octaves))
 
 
 def _grey(pixels: Pixels, share: float) -> Floats:
-    luma = (pixels * _LUMA).sum(0, keepdims=True)
+    luma = (pixels * LUMA).sum(0, keepdims=True)
     return np.asarray(pixels + share * (luma - pixels), dtype=np.float32)
 
 

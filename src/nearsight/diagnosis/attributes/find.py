@@ -19,6 +19,7 @@ from nearsight.diagnosis.attributes.inner_groups import find_inner_groups
 from nearsight.diagnosis.attributes.kinds import ATTRIBUTES, NAMES, Attribute
 from nearsight.diagnosis.attributes.likeness import find_likenesses
 from nearsight.diagnosis.attributes.looks import Looks
+from nearsight.diagnosis.attributes.looks_inside import LooksInside
 from nearsight.diagnosis.attributes.measuring import measure_all, measure_one
 from nearsight.diagnosis.attributes.pictured import pictured
 from nearsight.diagnosis.attributes.rules import Rule, rule_apart, rule_of
@@ -69,11 +70,13 @@ def find_whole_image_attributes(examined: Examined) -> Iterator[Candidate]:
     for one in (*map(found.candidate, found.named), *find_likenesses(examined, values)):
         yield as_drawn(examined, one)
     looks = Looks(examined, values)
-    yield from find_answered(looks)
+    inside = LooksInside.of(looks)
+    yield from find_answered(looks) if inside is None else find_answered(inside, first=inside.alone)
     if examined.images.has_regions:
         yield from find_answered(Backdrops(examined, values), OF_BACKGROUNDS)
     yield from find_groups(looks)
-    yield from find_inner_groups(looks)
+    if inside is not None:
+        yield from find_inner_groups(inside)
 
 
 def _measured(examined: Examined) -> Values:

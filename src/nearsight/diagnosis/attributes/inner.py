@@ -34,6 +34,8 @@ LARGEST = 1e6
 LEAST_SPREAD, LEAST_SHARE = 1e-6, 0.1
 # Numbers of each channel.
 NUMBERS = 4
+# Images that pass through the network together, at most, and how many pixels they may have.
+TOGETHER, PIXELS_TOGETHER = 32, 2**21
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,13 +71,13 @@ class InnerLayers:
                 return None
             parts = [part for part in network.modules() if _is_norm(part) or _has_weights(part)]
             # A pass may be tried before it is made; it is not tried again.
-            _pass(decision, image)
+            _pass(decision, [image])
             with watched(
                 network,
                 parts,
                 lambda place, maps: found.setdefault(parts[place], []).extend([maps.shape[1]] * len(maps)),
             ):
-                inputs = _pass(decision, image)
+                inputs = _pass(decision, [image])
         except InputError:
             return None
         able = {part: seen[0] for part, seen in found.items() if len(seen) == inputs}
@@ -95,13 +97,13 @@ class InnerLayers:
         `step` is told how many this process has seen.
         """
         processes = self.decision.processes
-        own = places[list(processes.share(len(places)))]
+        own = places[list(processes.share(len(places)))].tolist()
 
         def seen() -> list[Values]:
-            found = []
-            for number, place in enumerate(own.tolist()):
-                step(number)
-                found.append(self.see(images.image(place)))
+            found: list[Values] = []
+            for start in range(0, len(own), TOGETHER):
+                step(start)
+                found += self.see_each([images.image(place) for place in own[start : start + TOGETHER]])
             return found
 
         return np.stack([*chain.from_iterable(processes.each(seen))])
@@ -112,18 +114,27 @@ class InnerLayers:
         The numbers of the first layer come first; of each layer the means of all channels, then their standard
         deviations, largest and smallest values. Raises `InputError` if a layer has no maps of an image of this size.
         """
+        (row,) = self.see_each([image])
+        return row
+
+    def see_each(self, images: Sequence[Tensor]) -> list[Values]:
+        """Return the same of several images; those of one size pass through the network together."""
+        return [row for some in _together(images) for row in self._see(some)]
+
+    def _see(self, images: Sequence[Tensor]) -> Iterator[Values]:
         rows: list[list[Values]] = [[] for _ in self.layers]
         with watched(
             self.decision.bound.module, self.layers, lambda place, maps: rows[place].append(_numbers(maps))
         ):
-            inputs = _pass(self.decision, image)
+            inputs = _pass(self.decision, images)
+        count = inputs * len(images)
         # The network may have been tried before, on images of other sizes.
-        last = [np.concatenate(some)[-inputs:] for some in rows if some]
-        if len(last) < len(rows) or any(len(some) != inputs for some in last):
-            raise InputError(
-                f"an inner layer has no maps of an image of {image.shape[1]}×{image.shape[2]} pixels"
-            )
-        return np.concatenate([_merged(some) for some in last])
+        last = [np.concatenate(some)[-count:] for some in rows if some]
+        if len(last) < len(rows) or any(len(some) != count for some in last):
+            height, width = images[0].shape[1:]
+            raise InputError(f"an inner layer has no maps of an image of {height}×{width} pixels")
+        for start in range(0, count, inputs):
+            yield np.concatenate([_merged(some[start : start + inputs]) for some in last])
 
     def shift(self, place: int, having: Values, lacking: Values) -> "Shift":
         """Return the change of one layer, by its place, that takes images from some to others.
@@ -184,16 +195,29 @@ def _maps(output: Tensor, size: torch.Size) -> Tensor | None:
     return as_feature_map(output, size) if len(size) == 4 and len(output) == size[0] else None
 
 
-def _pass(decision: Decision, image: Tensor) -> int:
-    """Pass an image through the network; return of how many inputs its maps are."""
+def _pass(decision: Decision, images: Sequence[Tensor]) -> int:
+    """Pass images of one size through the network; return of how many inputs the maps of each are."""
     bound = decision.bound
     if decision.whole:
-        bound.full_pass([image])
+        bound.full_pass(images)
         return 1
-    prepared = bound.prepare(image)
-    tiles = cut_grid(prepared[None], _side_by_side(bound, prepared)).flatten(0, 2)
+    prepared = torch.stack([bound.prepare(image) for image in images])
+    tiles = cut_grid(prepared, _side_by_side(bound, prepared[0])).flatten(0, 2)
     bound.logits(tiles)
-    return len(tiles)
+    return len(tiles) // len(images)
+
+
+def _together(images: Sequence[Tensor]) -> Iterator[list[Tensor]]:
+    """Yield consecutive images of one size, few enough to be held in the network at once."""
+    some: list[Tensor] = []
+    for image in images:
+        most = max(1, min(TOGETHER, PIXELS_TOGETHER // (image.shape[1] * image.shape[2])))
+        if some and (some[0].shape != image.shape or len(some) >= most):
+            yield some
+            some = []
+        some.append(image)
+    if some:
+        yield some
 
 
 def _side_by_side(bound: TiledModel, prepared: Tensor) -> TileGrid:
@@ -305,7 +329,7 @@ class Shift:
         """
         bound, found = self.decision.bound, list[Tensor]()
         with watched(bound.module, [self.layer], lambda _, maps: found.append(self._along(maps))):
-            inputs = _pass(self.decision, image)
+            inputs = _pass(self.decision, [image])
         height, width = bound.resize(image).shape[1:]
         seen = torch.zeros(height, width)
         if self.decision.whole:

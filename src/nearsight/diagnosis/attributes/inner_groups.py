@@ -1,20 +1,20 @@
 """Groups of a class's images that the network's inner layers tell from all others, and what these see of them."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 from nearsight.diagnosis.attributes.curves import CurvesOfClass
-from nearsight.diagnosis.attributes.groups import (
-    FEWEST,
-    MOST_CLASSES,
-    named_after,
-)
+from nearsight.diagnosis.attributes.group_edits import GroupEdits, named_after
+from nearsight.diagnosis.attributes.groups import FEWEST, MOST_CLASSES
 from nearsight.diagnosis.attributes.inner import InnerLayers, Shift
 from nearsight.diagnosis.attributes.learned import RANKED, surest_first
 from nearsight.diagnosis.attributes.looks import Looks
+from nearsight.diagnosis.attributes.looks_inside import LooksInside
+from nearsight.diagnosis.attributes.pictured import pictured
 from nearsight.diagnosis.attributes.set_off import Rows, SetOff
 from nearsight.diagnosis.candidates import ANY_CAUSE, Candidate, Examined
 from nearsight.errors import InputError
@@ -27,12 +27,14 @@ Values = NDArray[np.float32]
 ASKED, MOST_BESIDE = 32, 3
 # With fewer images on either side there is nothing to learn from.
 LEAST = 8
+# An edit gives a group its name if it takes others so far towards it, of the way from other images.
+EXPLAINED = 0.4
 # Images that are told by forests together.
 AT_ONCE = 512
 DOING = "asking inner layers what they see of images"
 
 
-def find_inner_groups(measured: Looks) -> Iterator[Candidate]:
+def find_inner_groups(inside: LooksInside) -> Iterator[Candidate]:
     """Yield groups of a class's images that the network's inner layers tell from all other images.
 
     A kind that nobody thought of measuring is still seen by a network that goes by it. So the same forests as in
@@ -43,16 +45,9 @@ def find_inner_groups(measured: Looks) -> Iterator[Candidate]:
     of another subject than the rest, which no layer tells from how images were made. So such groups are at most
     suspects.
     """
+    measured, layers, numbers = inside.looks, inside.layers, inside.numbers
     examined, classes, grown = measured.examined, measured.classes(FEWEST), measured.grown
     if not 2 <= len(classes) <= MOST_CLASSES:
-        return
-    layers = InnerLayers.of(examined.decision, examined.images.image(int(grown[0])))
-    if layers is None:
-        return
-    try:
-        numbers = layers.see_all(examined.images, grown, _counting(examined, 0, len(grown)))
-    except InputError:
-        # Images are of several sizes, and a layer has no maps of some.
         return
     labels = examined.labels[grown]
     rows = Rows(numbers, labels, examined.seed)
@@ -76,8 +71,7 @@ def find_inner_groups(measured: Looks) -> Iterator[Candidate]:
         has, mine = group.rule.has(value), labels == number
         curves = CurvesOfClass(examined, number, has)
         attribute, words = named_after(examined, measured.values, curves, number, has)
-        inside, beside = _shifts(examined, layers, numbers, grown, number, has)
-        yield Candidate(
+        candidate = Candidate(
             class_number=number,
             attribute=attribute,
             words=words,
@@ -86,9 +80,38 @@ def find_inner_groups(measured: Looks) -> Iterator[Candidate]:
             value=value,
             effect=area_under_curve(group.sure[mine & has[grown]], group.sure[~mine]),
             causes=ANY_CAUSE,
-            inside=inside,
-            inside_beside=beside,
         )
+        edited = _edited(measured, layers, group, candidate)
+        if edited is not None:
+            yield edited
+        shift, beside = _shifts(examined, layers, numbers, grown, number, has)
+        yield replace(candidate, inside=shift, inside_beside=beside)
+
+
+def _edited(measured: Looks, layers: InnerLayers, group: SetOff, candidate: Candidate) -> Candidate | None:
+    """Return a group with the edit after which the layers see others most like it; None if that has no name."""
+    examined = measured.examined
+    best = GroupEdits(
+        examined,
+        measured.values,
+        candidate.class_number,
+        candidate.has,
+        lambda pictures: group.value(np.stack(layers.see_each(pictures))),
+    ).best
+    mine = examined.labels[measured.grown] == candidate.class_number
+    of_group = float(group.sure[mine & candidate.has[measured.grown]].mean())
+    of_others = float(group.sure[~mine].mean())
+    if best.learned or best.near - of_others < EXPLAINED * (of_group - of_others):
+        return None
+    named = replace(
+        candidate,
+        attribute=best.attribute,
+        words=best.words,
+        artefact=True,
+        put_on=best.edit,
+        take_off=best.back,
+    )
+    return replace(named, pictured=pictured(examined, measured.values, named))
 
 
 def _values(layers: InnerLayers, measured: Looks, groups: Mapping[int, SetOff]) -> dict[int, Values]:

@@ -81,5 +81,14 @@ ATTRIBUTES = (
 )
 NAMES = tuple(attribute.name for attribute in ATTRIBUTES)
 
-# The kind of what only the surroundings of a picture's middle have. It is no measure: edits alone find it.
+# Kinds that are no measures: edits alone find them. The first is what only the surroundings of a picture's middle
+# have.
 SURROUNDINGS = "surroundings"
+CHANNELS, TONES = "colour channels", "tones"
+UNEVEN_LIGHT, UNEVEN_CAST = "uneven light", "uneven cast"
+PARTLY_BLURRED, GEOMETRY, LAID_OVER = "blurred in part", "geometry", "laid over"
+# Of these nothing can be removed from an image that does not have it without harm to what it shows.
+ONLY_ADDED = frozenset(
+    {CHANNELS, TONES, UNEVEN_LIGHT, UNEVEN_CAST, PARTLY_BLURRED, GEOMETRY, LAID_OVER, "moved copy"}
+)
+EDITED = ONLY_ADDED | {SURROUNDINGS}

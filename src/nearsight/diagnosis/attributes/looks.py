@@ -1,5 +1,6 @@
 """All that is measured of each image as one row: the named attributes, and a profile without names."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -65,10 +66,10 @@ class Looks:
         grown = np.unique(self.examined.labels[self.grown]).tolist()
         return [number for number in grown if (labels == number).sum() >= fewest]
 
-    def look(self, image: Tensor, place: int) -> Values:
-        """Return the looks of an image, float32 (numbers,), wherever it is in the set."""
-        del place
-        return looks_of(image)
+    def look(self, images: Sequence[Tensor], places: Sequence[int]) -> Values:
+        """Return the looks of images, float32 (n, numbers), wherever they are in the set."""
+        del places
+        return np.stack([looks_of(image) for image in images])
 
     def edit(self, way: Way, strength: float) -> EditOf:
         """Return how a way changes an image, wherever it is in the set."""

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearsight.diagnosis.attributes.forests import told_apart
-from nearsight.diagnosis.attributes.kinds import NAMES, SURROUNDINGS
+from nearsight.diagnosis.attributes.kinds import EDITED, NAMES
 from nearsight.diagnosis.attributes.measuring import measure_all
 from nearsight.diagnosis.candidates import Candidate, EditOf, Examined
 from nearsight.statistics import area_under_curve
@@ -30,9 +30,9 @@ COLOUR = frozenset((*_CASTS, *_WARM, *_GREEN, *_SATURATION, *_CHANNELS, *_FRINGE
 TONE = frozenset((*_LIGHT, *_LEVELS, *_CHANNELS, "light spot"))
 DETAIL = frozenset((*_NOISE, *_FINE, *_FILES, *_LINES, *_FRINGES, "thin lines"))
 # Measures of one kind change together, by whatever causes it. Tones scale colours and noise, but not the ratios of
-# details and of edges. What changes with the surroundings alone is only seen by changing them.
+# details and of edges. What edits alone find is no measure: what it changes is only seen by making it.
 CHANGE = {
-    frozenset({SURROUNDINGS}): frozenset(),
+    EDITED: frozenset(),
     COLOUR: COLOUR,
     TONE: TONE | (COLOUR - {"cast", "warm edges", "green edges"}) | {*_NOISE, "specks"},
     DETAIL: DETAIL,

@@ -1,0 +1,15 @@
+"""All edits by which photographs are commonly changed, with what people call the result.
+
+They are what Pillow's ImageOps and benchmarks of robustness have (Hendrycks and Dietterich, "Benchmarking neural
+network robustness to common corruptions and perturbations", ICLR 2019; Mintun, Kirillov and Xie, "On interaction
+between augmentations and corruptions", NeurIPS 2021), and what the shortcut study's first six sets of withheld kinds
+showed to be missing, as far as no other edit does the same.
+"""
+
+from nearsight.diagnosis.attributes.photo.colours import COLOURS
+from nearsight.diagnosis.attributes.photo.detail import DETAILS
+from nearsight.diagnosis.attributes.photo.geometry import GEOMETRIES
+from nearsight.diagnosis.attributes.photo.laid_over import OVERLAYS
+from nearsight.diagnosis.attributes.photo.light import PHOTO_LIGHTS
+
+PHOTO_EDITS = (*COLOURS, *DETAILS, *GEOMETRIES, *PHOTO_LIGHTS, *OVERLAYS)

@@ -1,0 +1,143 @@
+"""Edits of colours and tones: channels swapped, turned, lost or blurred, tones inverted or stretched."""
+
+from functools import partial
+from itertools import permutations
+
+import numpy as np
+from PIL import ImageOps
+from scipy.ndimage import gaussian_filter
+
+from nearsight.diagnosis.attributes import edits
+from nearsight.diagnosis.attributes.edits import LUMA, Floats, Pixels, Way, as_picture, as_pixels
+from nearsight.diagnosis.attributes.kinds import CHANNELS, TONES
+from nearsight.diagnosis.attributes.likeness import Likeness
+from nearsight.diagnosis.attributes.photo.blending import by_shares
+
+_NAMES = ("red", "green", "blue")
+# Shares of a whole turn of the hues.
+_TURNS = (-1 / 6, -1 / 12, 1 / 12, 1 / 6)
+
+
+def _swapped(order: tuple[int, ...], pixels: Pixels) -> Floats:
+    return pixels[list(order)]
+
+
+def _turned(turn: float, pixels: Pixels) -> Floats:
+    """Rotate colours around the axis of greys, by the formula of Rodrigues."""
+    angle, grey = 2 * np.pi * turn, np.full((3, 3), 1 / 3)
+    across = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / 3**0.5
+    matrix = np.cos(angle) * np.eye(3) + (1 - np.cos(angle)) * grey + np.sin(angle) * across
+    return np.asarray(np.tensordot(matrix, pixels.astype(np.float32), 1))
+
+
+def _negative(pixels: Pixels) -> Floats:
+    return 255 - pixels
+
+
+def _solarised(pixels: Pixels, depth: float) -> Pixels:
+    return as_pixels(ImageOps.solarize(as_picture(pixels), 256 - int(depth)))
+
+
+def _folded(pixels: Pixels, depth: float) -> Floats:
+    """Make what is lighter than a tone as much darker than it."""
+    tone = np.float32(255 - depth)
+    return np.asarray(np.where(pixels > tone, 2 * tone - pixels, pixels))
+
+
+def _equalised(pixels: Pixels) -> Floats:
+    return as_pixels(ImageOps.equalize(as_picture(pixels)))
+
+
+def _stretched(pixels: Pixels) -> Floats:
+    return as_pixels(ImageOps.autocontrast(as_picture(pixels), 2))
+
+
+def _brown(pixels: Pixels) -> Floats:
+    luma = (pixels * LUMA).sum(0, keepdims=True)
+    return np.asarray(luma * np.array((1.07, 0.94, 0.74), dtype=np.float32)[:, None, None])
+
+
+def _lost(channel: int, pixels: Pixels) -> Floats:
+    """Put the mean of the other channels in the place of one."""
+    changed = pixels.astype(np.float32)
+    changed[channel] = np.delete(changed, channel, axis=0).mean(0)
+    return changed
+
+
+def _blurred(channel: int, pixels: Pixels, sigma: float) -> Floats:
+    changed = pixels.astype(np.float32)
+    changed[channel] = gaussian_filter(changed[channel], sigma)
+    return changed
+
+
+def _sharpened(channel: int, pixels: Pixels, by: float) -> Floats:
+    changed = pixels.astype(np.float32)
+    changed[channel] += np.float32(by) * (changed[channel] - gaussian_filter(changed[channel], 1.0))
+    return changed
+
+
+def _bled(pixels: Pixels, sigma: float) -> Floats:
+    """Blur colours, and leave brightness as it is."""
+    channels = pixels.astype(np.float32)
+    luma = (channels * LUMA).sum(0, keepdims=True)
+    return np.asarray(luma + gaussian_filter(channels - luma, (0, sigma, sigma)))
+
+
+_SWAPS = {
+    order: by_shares(f"channels {order}", partial(_swapped, order))
+    for order in permutations(range(3))
+    if order != (0, 1, 2)
+}
+_HUES = {turn: by_shares(f"hues turned by {turn:.2f}", partial(_turned, turn)) for turn in _TURNS}
+_BLURS, _SHARPER = (0.5, 0.8, 1.2, 1.7, 2.5, 4.0), (0.5, 1.0, 2.0, 3.0)
+
+COLOURS = (
+    *(
+        Likeness(CHANNELS, "swapped colours", way, (0.4, 1.0), _SWAPS[tuple(np.argsort(order).tolist())])
+        for order, way in _SWAPS.items()
+    ),
+    *(Likeness(CHANNELS, "turned hues", way, (1.0,), _HUES[-turn]) for turn, way in _HUES.items()),
+    Likeness(
+        CHANNELS, "a negative", by_shares("negative", _negative), (1.0,), by_shares("positive", _negative)
+    ),
+    *(
+        Likeness(
+            CHANNELS,
+            f"no {name} of its own",
+            by_shares(f"{name} lost", partial(_lost, k)),
+            (1.0,),
+            edits.COLOURED,
+        )
+        for k, name in enumerate(_NAMES)
+    ),
+    *(
+        Likeness(
+            CHANNELS,
+            f"blurred {name}",
+            Way(f"{name} blurred", partial(_blurred, k), _BLURS),
+            (1.2, 2.5),
+            Way(f"{name} sharpened", partial(_sharpened, k), _SHARPER),
+        )
+        for k, name in enumerate(_NAMES)
+    ),
+    Likeness(
+        CHANNELS, "blurred colours", Way("bled", _bled, (0.8, 1.2, 2.0, 3.0, 5.0)), (2.0,), edits.COLOURED
+    ),
+    Likeness(
+        TONES,
+        "solarised: light parts inverted",
+        Way("solarised", _solarised, (32, 64, 96, 128, 160, 192)),
+        (64, 128),
+        edits.VEIL,
+    ),
+    Likeness(
+        TONES,
+        "solarised: light parts turned dark",
+        Way("folded", _folded, (30, 50, 75, 105, 135, 170)),
+        (75, 135),
+        edits.BRIGHTER,
+    ),
+    Likeness(TONES, "equalised tones", by_shares("equalised", _equalised), (1.0,), edits.SOFT),
+    Likeness(TONES, "stretched tones", by_shares("stretched", _stretched), (1.0,), edits.SOFT),
+    Likeness("cast", "brown, as old prints", by_shares("brown", _brown), (0.6, 1.0), edits.COLOURED),
+)

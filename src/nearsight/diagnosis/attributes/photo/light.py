@@ -1,0 +1,141 @@
+"""Edits of light: patches and bands of it, fog, nets, casts that change over the picture, light from an edge."""
+
+from functools import partial
+from itertools import product
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from nearsight.diagnosis.attributes import edits
+from nearsight.diagnosis.attributes.edits import Floats, Pixels, Way, axes, random_for
+from nearsight.diagnosis.attributes.kinds import UNEVEN_CAST, UNEVEN_LIGHT
+from nearsight.diagnosis.attributes.likeness import Likeness
+
+# How far light from an edge reaches, where a side is at 1.
+_REACH = 0.5
+# The lightest that fog makes a pixel.
+_FOG = 235
+
+
+def _field(pixels: Pixels, reach: float) -> Floats:
+    """Return a smooth random field of mean 0 and spread 1, float32 (H, W)."""
+    sigma = reach * min(pixels.shape[1:])
+    field = gaussian_filter(random_for(pixels).normal(size=pixels.shape[1:]), sigma, mode="wrap")
+    return np.asarray((field - field.mean()) / max(field.std(), 1e-9), dtype=np.float32)
+
+
+def _dappled(reach: float, pixels: Pixels, octaves: float) -> Floats:
+    return np.asarray(pixels * 2 ** (np.float32(octaves) * np.clip(_field(pixels, reach), -1.5, 1.5)))
+
+
+def _fogged(pixels: Pixels, share: float) -> Floats:
+    thick = np.clip(np.float32(share) * (1 + 0.6 * _field(pixels, 0.12)), 0, 1)
+    return np.asarray(pixels + thick * (_FOG - pixels.astype(np.float32)))
+
+
+def _rippled(pixels: Pixels, share: float) -> Floats:
+    """Lay a net of light over a picture: it is light where one of two random waves is at its zero."""
+    random, sigma = random_for(pixels), min(pixels.shape[1:]) / 14
+    waves = gaussian_filter(random.normal(size=(2, *pixels.shape[1:])), (0, sigma, sigma), mode="wrap")
+    net = np.exp(-((waves / max(0.3 * waves.std(), 1e-9)) ** 2)).max(0)
+    return np.asarray(pixels * (1 - np.float32(share) / 4 + np.float32(share) * net))
+
+
+def _banded(axis: int, pixels: Pixels, octaves: float) -> Floats:
+    """Make broad bands of light and shade, as lamps that flicker do."""
+    random, along = random_for(pixels), axes(pixels)[axis]
+    return np.asarray(
+        pixels * 2 ** (octaves * np.sin(np.pi * (random.uniform(2, 4) * along + 2 * random.random())))
+    )
+
+
+def _shaded(hue: tuple[float, float, float], toward: str, pixels: Pixels, octaves: float) -> Floats:
+    """Give one side, or the middle, a cast, and what is opposite the opposite one."""
+    down, across = axes(pixels)
+    slope = {"across": across, "down": down, "middle": 1 - down**2 - across**2}[toward]
+    gains = np.array(hue, dtype=np.float32)[:, None, None] * np.float32(octaves) * slope
+    return np.asarray(pixels * 2**gains)
+
+
+def _leaked(side: tuple[int, int], colour: tuple[int, int, int], pixels: Pixels, share: float) -> Floats:
+    """Let light in at a side or a corner, of which 0 means anywhere along it."""
+    away = sum(
+        (np.square(axis - one) for axis, one in zip(axes(pixels), side, strict=True) if one), np.float32(0)
+    )
+    glow = np.float32(share) * np.exp(-away / (2 * _REACH**2))
+    light = np.array(colour, dtype=np.float32)[:, None, None] / 255
+    return np.asarray(255 - (255 - pixels.astype(np.float32)) * (1 - glow * light))
+
+
+_OCTAVES = (0.1, 0.15, 0.25, 0.35, 0.5, 0.75, 1.1)
+_FAINT, _SHARES = (0.06, 0.1, 0.15, 0.22, 0.32, 0.45, 0.6), (0.15, 0.25, 0.4, 0.6, 0.85)
+_HUES = {hue: edits.HUES[hue] for hue in ("reddish", "greenish", "bluish")}
+_WHERE = {
+    "across": ("on the right", "on the left"),
+    "down": ("below", "above"),
+    "middle": ("in the middle", "around the middle"),
+}
+_SHADINGS = {
+    (hue, toward, sign): Way(
+        f"{hue} {_WHERE[toward][sign < 0]}",
+        partial(_shaded, tuple(sign * part for part in _HUES[hue]), toward),  # type: ignore[arg-type]
+        _OCTAVES,
+    )
+    for hue, toward, sign in product(_HUES, _WHERE, (1, -1))
+}
+_LIGHTS = {"reddish": (255, 120, 40), "pale": (255, 235, 200)}
+_SIDES = {
+    "the left": (0, -1),
+    "the right": (0, 1),
+    "above": (-1, 0),
+    "below": (1, 0),
+    "the top left": (-1, -1),
+    "the top right": (-1, 1),
+    "the bottom left": (1, -1),
+    "the bottom right": (1, 1),
+}
+
+PHOTO_LIGHTS = (
+    Likeness(
+        UNEVEN_LIGHT, "dappled light", Way("dappled", partial(_dappled, 0.05), _OCTAVES), (0.5,), edits.SOFT
+    ),
+    Likeness(
+        UNEVEN_LIGHT,
+        "large patches of light and shade",
+        Way("patches", partial(_dappled, 0.14), _OCTAVES),
+        (0.5,),
+        edits.SOFT,
+    ),
+    Likeness(UNEVEN_LIGHT, "uneven fog", Way("fogged", _fogged, _FAINT), (0.22, 0.45), edits.HARD),
+    Likeness(
+        UNEVEN_LIGHT, "a net of light, as under water", Way("rippled", _rippled, _FAINT), (0.32,), edits.SOFT
+    ),
+    Likeness(
+        UNEVEN_LIGHT,
+        "bands of light from left to right",
+        Way("bands", partial(_banded, 0), _OCTAVES),
+        (0.35,),
+        edits.SOFT,
+    ),
+    Likeness(
+        UNEVEN_LIGHT,
+        "bands of light up and down",
+        Way("upright bands", partial(_banded, 1), _OCTAVES),
+        (0.35,),
+        edits.SOFT,
+    ),
+    *(
+        Likeness(UNEVEN_CAST, way.name, way, (0.35,), _SHADINGS[hue, toward, -sign])
+        for (hue, toward, sign), way in _SHADINGS.items()
+    ),
+    *(
+        Likeness(
+            UNEVEN_CAST,
+            f"{word} light from {where}",
+            Way(f"{word} light from {where}", partial(_leaked, side, colour), _SHARES),
+            (0.4,),
+            edits.VEIL,
+        )
+        for (word, colour), (where, side) in product(_LIGHTS.items(), _SIDES.items())
+    ),
+)

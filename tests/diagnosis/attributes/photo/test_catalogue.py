@@ -1,0 +1,60 @@
+"""Every edit of photographs changes a picture, more so the stronger it is, and never its argument."""
+
+from collections import Counter
+
+import pytest
+import torch
+from tests.diagnosis.attributes.conftest import Photographs
+
+from nearsight.diagnosis.attributes import edits
+from nearsight.diagnosis.attributes.kinds import EDITED, NAMES
+from nearsight.diagnosis.attributes.likeness import LIKENESSES, Likeness
+from nearsight.diagnosis.attributes.more_edits import OTHERS
+from nearsight.diagnosis.attributes.photo.catalogue import PHOTO_EDITS
+
+NOT_MEASURED = {"cast"}
+
+
+@pytest.mark.parametrize("likeness", PHOTO_EDITS, ids=lambda one: one.way.name)
+def test_an_edit_keeps_its_argument_and_is_alike_every_time(
+    photographs: Photographs, likeness: Likeness
+) -> None:
+    (picture,) = photographs(1, side=48)
+    picture = picture[:, :40]
+    kept = picture.clone()
+    for way in (likeness.way, likeness.back):
+        for strength in way.strengths:
+            edit = way.edit(strength)
+            first, second = edit(picture), edit(picture)
+            assert picture.equal(kept)
+            assert first.equal(second)
+            assert (first.shape, first.dtype) == (picture.shape, picture.dtype)
+        assert not first.equal(picture)
+
+
+@pytest.mark.parametrize("likeness", PHOTO_EDITS, ids=lambda one: one.way.name)
+def test_a_stronger_edit_changes_more(photographs: Photographs, likeness: Likeness) -> None:
+    pictures, strengths = photographs(4, side=48), likeness.way.strengths
+    assert list(strengths) == sorted(strengths)
+
+    def changed(strength: float) -> float:
+        edit = likeness.way.edit(strength)
+        return sum(float((edit(one).float() - one.float()).abs().mean()) for one in pictures)
+
+    assert len(strengths) == 1 or changed(strengths[-1]) > 1.2 * changed(strengths[0])
+
+
+def test_a_flat_picture_of_one_pixel_is_edited_too() -> None:
+    for likeness in PHOTO_EDITS:
+        for side in (1, 17):
+            grey = torch.full((3, side, side), 90, dtype=torch.uint8)
+            assert likeness.way.edit(likeness.way.strengths[0])(grey).shape == grey.shape
+
+
+def test_each_way_is_there_once_and_its_kind_is_known() -> None:
+    every = (*LIKENESSES, *OTHERS, *PHOTO_EDITS)
+    ways = Counter(one.way.name for one in PHOTO_EDITS if one.way is not edits.MEDIAN)
+    assert set(ways.values()) == {1}
+    assert {one.attribute for one in PHOTO_EDITS} <= {*NAMES, *EDITED, *NOT_MEASURED}
+    assert len({(one.words, one.way) for one in every}) >= len(PHOTO_EDITS)
+    assert all(one.strengths for one in PHOTO_EDITS)
