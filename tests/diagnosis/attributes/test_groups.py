@@ -11,7 +11,7 @@ from tests.diagnosis.attributes.conftest import Photographs
 from torch import Tensor
 
 from nearsight.data import ImageSet, MemoryImages
-from nearsight.diagnosis.attributes import group_edits, groups, set_off
+from nearsight.diagnosis.attributes import groups, set_off
 from nearsight.diagnosis.attributes.edits import APART_RIGHT, Way
 from nearsight.diagnosis.attributes.groups import find_groups
 from nearsight.diagnosis.attributes.kinds import NAMES
@@ -43,11 +43,11 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     few: tuple[Likeness, ...] = tuple(one for one in OTHERS if "moved to" in one.words)
     monkeypatch.setattr(set_off, "TREES", 40)
     monkeypatch.setattr(set_off, "TREES_OF_GROUP", 30)
-    monkeypatch.setattr(group_edits, "LIKENESSES", ())
-    monkeypatch.setattr(group_edits, "OTHERS", few)
-    monkeypatch.setattr(group_edits, "PHOTO_EDITS", ())
-    monkeypatch.setattr(group_edits, "waves_of", lambda pictures: iter(()))  # noqa: ARG005
-    monkeypatch.setattr(group_edits, "LOOKED_AT", 2)
+    monkeypatch.setattr(groups, "LIKENESSES", ())
+    monkeypatch.setattr(groups, "OTHERS", few)
+    monkeypatch.setattr(groups, "PHOTO_EDITS", ())
+    monkeypatch.setattr(groups, "waves_of", lambda pictures: iter(()))  # noqa: ARG005
+    monkeypatch.setattr(groups, "LOOKED_AT", 2)
 
 
 def found_in(pictures: list[Tensor], *, measured: bool = True) -> list[Candidate]:
@@ -86,7 +86,7 @@ def test_changed_images_of_a_class_are_a_group_and_the_change_is_named(photograp
 def test_an_edit_that_was_learned_from_the_group_explains_no_name(
     photographs: Photographs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(group_edits, "OTHERS", ())
+    monkeypatch.setattr(groups, "OTHERS", ())
     pictures = photographs(CLASSES * EACH, side=SIDE)
     changed(pictures, APART_RIGHT, 2)
     (found,) = found_in(pictures)

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nearsight.diagnosis.attributes import edits
-from nearsight.diagnosis.attributes.edits import Way
+from nearsight.diagnosis.attributes.edits import Way, middle_strength
 from nearsight.diagnosis.attributes.explaining import Recogniser
-from nearsight.diagnosis.attributes.kinds import CHANNELS, ONLY_ADDED, TONES, UNEVEN_CAST, UNEVEN_LIGHT
+from nearsight.diagnosis.attributes.kinds import CHANNELS, TONES, UNEVEN_CAST, UNEVEN_LIGHT
 from nearsight.diagnosis.attributes.likeness import LIKENESSES, Likeness
 from nearsight.diagnosis.attributes.more_edits import OTHERS
 from nearsight.diagnosis.attributes.photo.catalogue import PHOTO_EDITS
@@ -188,11 +188,6 @@ def most_asked(choosing: int, classes: int) -> int:
     return (ASKED + SCREENED) * edits + known + learned * (choosing + others + LEARNED)
 
 
-def middle_strength(way: Way) -> float:
-    """Return the strength with which the classifier is asked."""
-    return way.strengths[len(way.strengths) // 2]
-
-
 def _answers(
     looks: Seen, classes: Sequence[int], ways: Sequence[Likeness]
 ) -> Iterator[tuple[Likeness, dict[int, int]]]:
@@ -307,7 +302,7 @@ class _Undone:
     `share` is how much looks count beside what is taken.
     """
 
-    strength: float
+    removed: EditOf
     middle: float
     spread: float
     share: float = 1.0
@@ -419,12 +414,12 @@ class _Seen:
             for number, count in become.items():
                 if count >= MANY and count > most.get(number, (0, likeness))[0]:
                     most[number] = count, likeness
-        known = {(one.number, one.likeness.words) for one in chosen}
+        known = {(one.number, one.likeness.way) for one in chosen}
         ordered = sorted(most, key=lambda number: (-most[number][0], number))
         return [
             _Worth(most[number][1], number, 0.0, 1.0)
             for number in ordered
-            if (number, most[number][1].words) not in known
+            if (number, most[number][1].way) not in known
         ][:STRONGEST]
 
     def found(self, worth: _Worth) -> _Found | None:
@@ -444,11 +439,13 @@ class _Seen:
             parts[part == k] = learned(plain[part == k])
         middle, spread = parts[~mine].mean(0), np.maximum(parts[~mine].std(0), 1e-6)
         of_looks = _mean_of(parts, middle, spread)
-        lost, undone = self._undone(worth, strength, learned, places)
         change = (after - before).mean(0)
         able: list[_Found] = []
         scores: list[tuple[Values, _Undone | None]] = [(of_looks, None)]
-        scores += [(share * of_looks + lost, replace(undone, share=share)) for share in SHARES_OF_LOOKS]
+        back = worth.likeness.back
+        if back is not None:
+            lost, undone = self._undone(worth.number, edit, back, learned, places)
+            scores += [(share * of_looks + lost, replace(undone, share=share)) for share in SHARES_OF_LOOKS]
         for score, how in scores:
             for rule in _rules(score, mine, worth.number):
                 far = AS_FAR if how is None else LOSING_FAR
@@ -474,35 +471,33 @@ class _Seen:
         return times >= max(least, LOSING_CLEAN) and found.rule.pure >= LOSING_SET_OFF
 
     def _undone(
-        self, worth: _Worth, strength: float, learned: _Learned, places: NDArray[np.int64]
+        self, number: int, edit: EditOf, back: Way, learned: _Learned, places: NDArray[np.int64]
     ) -> tuple[Values, _Undone]:
         """Return how much of the class's score is lost if the edit is removed, in spreads of others.
 
-        It is float32 (grown,), NaN for images of other classes that are not asked about. With it come the strength at
-        which it is removed, and the middle and spread. An image that was edited loses what the edit gave it.
+        It is float32 (grown,), NaN for images of other classes that are not asked about. With it come how it is
+        removed, and the middle and spread. An image that was edited loses what the edit gave it.
         """
-        mine = self.labels == worth.number
+        mine = self.labels == number
         others = np.random.default_rng((self.examined.seed, 13)).permutation(np.flatnonzero(~mine))[:UNDONE]
         chosen = np.sort(np.concatenate([np.flatnonzero(mine), others]))
-        back = worth.likeness.back
-        back_strength = self._back(worth.likeness, strength, learned.way, places[:PICTURES])
+        removed = self.looks.edit(back, self._back(edit, back, learned.way, places[:PICTURES]))
         lost = np.full(len(mine), np.nan)
-        edit = self.looks.edit(back, back_strength)
-        lost[chosen] = self._lost(edit, worth.number, self.looks.grown[chosen])
+        lost[chosen] = self._lost(removed, number, self.looks.grown[chosen])
         middle, spread = float(np.nanmean(lost[~mine])), max(float(np.nanstd(lost[~mine])), 1e-6)
-        undone = _Undone(back_strength, middle, spread)
+        undone = _Undone(removed, middle, spread)
         return undone.scaled(lost), undone
 
-    def _back(self, likeness: Likeness, strength: float, way: _Direction, places: NDArray[np.int64]) -> float:
+    def _back(self, edit: EditOf, back: Way, way: _Direction, places: NDArray[np.int64]) -> float:
         """Return the strength at which an edit is removed so that edited images look as before."""
-        edit, wanted = self.looks.edit(likeness.way, strength), float(way(self.plain[places]).mean())
+        wanted = float(way(self.plain[places]).mean())
 
         def away(back_strength: float) -> float:
-            back = self.looks.edit(likeness.back, back_strength)
-            made = self._edited(lambda image, place: back(edit(image, place), place), places)
+            removed = self.looks.edit(back, back_strength)
+            made = self._edited(lambda image, place: removed(edit(image, place), place), places)
             return abs(float(way(made).mean()) - wanted)
 
-        return min(likeness.back.strengths[:: 1 + len(likeness.back.strengths) // 6], key=away)
+        return min(back.strengths[:: 1 + len(back.strengths) // 6], key=away)
 
     def _lost(self, edit: EditOf, number: int, places: NDArray[np.int64]) -> Numbers:
         """Return by how much an edit lowers the score of a class, relative to all classes, float64 (places,)."""
@@ -530,8 +525,7 @@ class _Seen:
             open_ = np.flatnonzero(np.isnan(known) & (value >= found.rule.threshold - FARTHEST))
             lost = np.full(len(value), -FARTHEST)
             if len(open_):
-                edit = looks.edit(found.likeness.back, undone.strength)
-                lost[open_] = undone.scaled(self._lost(edit, found.rule.class_number, open_))
+                lost[open_] = undone.scaled(self._lost(undone.removed, found.rule.class_number, open_))
             value = np.where(np.isnan(known), value + lost, known).astype(np.float32)
         return value
 
@@ -566,11 +560,9 @@ class _Seen:
             return abs(float(np.median(found.scored(self._looks_of(pictures, edit)))) - beside)
 
         way, back = found.likeness.way, found.likeness.back
-        least = (
-            min(back.strengths, key=lambda strength: away(looks.edit(back, strength)))
-            if len(pictures) and found.likeness.attribute not in ONLY_ADDED
-            else None
-        )
+        least = None
+        if back is not None and len(pictures):
+            least = min(back.strengths, key=lambda strength: away(looks.edit(back, strength)))
         whole = looks.whole(way, found.strength) is not None
         return Candidate(
             class_number=rule.class_number,
@@ -583,9 +575,9 @@ class _Seen:
                 value[mine & has & examined.choosing], value[looks.grown][~mine[looks.grown]]
             ),
             put_on=looks.whole(way, found.strength),
-            take_off=None if least is None else looks.whole(back, least),
+            take_off=None if back is None or least is None else looks.whole(back, least),
             put_on_of=None if whole else looks.edit(way, found.strength),
-            take_off_of=None if whole or least is None else looks.edit(back, least),
+            take_off_of=None if whole or back is None or least is None else looks.edit(back, least),
             causes=MANY_CAUSES,
         )
 

@@ -61,6 +61,11 @@ class WayEdit:
         return WayEdit(self.way, min(max(self.strength * factor, min(strengths)), max(strengths)))
 
 
+def middle_strength(way: Way) -> float:
+    """Return the strength in the middle of those of a way."""
+    return way.strengths[len(way.strengths) // 2]
+
+
 def as_picture(pixels: Pixels) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
 

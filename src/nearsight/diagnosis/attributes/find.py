@@ -1,13 +1,14 @@
 """Finding attributes of whole images that go with a class: compression, blur, noise, tone, tint and the like."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nearsight.diagnosis.attributes.answered import find_answered
+from nearsight.diagnosis.attributes.answered import FEWEST, MOST_CLASSES, find_answered
 from nearsight.diagnosis.attributes.backdrops import Backdrops
 from nearsight.diagnosis.attributes.curves import TONAL, CurvesOfClass
 from nearsight.diagnosis.attributes.drawn import as_drawn
@@ -26,6 +27,7 @@ from nearsight.diagnosis.attributes.rules import Rule, rule_apart, rule_of
 from nearsight.diagnosis.attributes.spectrum import strongest_wave
 from nearsight.diagnosis.attributes.surroundings import OF_BACKGROUNDS
 from nearsight.diagnosis.candidates import MANY_CAUSES, ONE_CAUSE, Candidate, Edit, Examined
+from nearsight.errors import InputError
 from nearsight.statistics import area_under_curve, false_discovery, jaccard
 
 Values = NDArray[np.float32]
@@ -70,13 +72,22 @@ def find_whole_image_attributes(examined: Examined) -> Iterator[Candidate]:
     for one in (*map(found.candidate, found.named), *find_likenesses(examined, values)):
         yield as_drawn(examined, one)
     looks = Looks(examined, values)
-    inside = LooksInside.of(looks)
-    yield from find_answered(looks) if inside is None else find_answered(inside, first=inside.alone)
+    inside = LooksInside.of(looks) if 2 <= len(looks.classes(FEWEST)) <= MOST_CLASSES else None
+    yield from _answered(looks, inside)
     if examined.images.has_regions:
         yield from find_answered(Backdrops(examined, values), OF_BACKGROUNDS)
     yield from find_groups(looks)
     if inside is not None:
         yield from find_inner_groups(inside)
+
+
+def _answered(looks: Looks, inside: LooksInside | None) -> list[Candidate]:
+    """Return what the network answers, by what its layers see as well; by looks alone if they cannot see all."""
+    if inside is not None:
+        # A layer has no maps of an image that is not of those from which rules grow.
+        with suppress(InputError):
+            return list(find_answered(inside, first=inside.alone))
+    return list(find_answered(looks))
 
 
 def _measured(examined: Examined) -> Values:

@@ -97,7 +97,7 @@ class InnerLayers:
         `step` is told how many this process has seen.
         """
         processes = self.decision.processes
-        own = places[list(processes.share(len(places)))].tolist()
+        own = places[list(processes.share(len(places), TOGETHER))].tolist()
 
         def seen() -> list[Values]:
             found: list[Values] = []
@@ -119,9 +119,18 @@ class InnerLayers:
 
     def see_each(self, images: Sequence[Tensor]) -> list[Values]:
         """Return the same of several images; those of one size pass through the network together."""
-        return [row for some in _together(images) for row in self._see(some)]
+        found: list[Values] = []
+        for some in _together(images):
+            try:
+                found += self._see(some)
+            except InputError:
+                if len(some) == 1:
+                    raise
+                # A network may take a batch image by image.
+                found += [row for image in some for row in self._see([image])]
+        return found
 
-    def _see(self, images: Sequence[Tensor]) -> Iterator[Values]:
+    def _see(self, images: Sequence[Tensor]) -> list[Values]:
         rows: list[list[Values]] = [[] for _ in self.layers]
         with watched(
             self.decision.bound.module, self.layers, lambda place, maps: rows[place].append(_numbers(maps))
@@ -133,8 +142,10 @@ class InnerLayers:
         if len(last) < len(rows) or any(len(some) != count for some in last):
             height, width = images[0].shape[1:]
             raise InputError(f"an inner layer has no maps of an image of {height}×{width} pixels")
-        for start in range(0, count, inputs):
-            yield np.concatenate([_merged(some[start : start + inputs]) for some in last])
+        return [
+            np.concatenate([_merged(some[start : start + inputs]) for some in last])
+            for start in range(0, count, inputs)
+        ]
 
     def shift(self, place: int, having: Values, lacking: Values) -> "Shift":
         """Return the change of one layer, by its place, that takes images from some to others.

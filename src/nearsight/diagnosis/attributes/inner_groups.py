@@ -1,20 +1,21 @@
 """Groups of a class's images that the network's inner layers tell from all others, and what these see of them."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 from nearsight.diagnosis.attributes.curves import CurvesOfClass
-from nearsight.diagnosis.attributes.group_edits import GroupEdits, named_after
-from nearsight.diagnosis.attributes.groups import FEWEST, MOST_CLASSES
+from nearsight.diagnosis.attributes.groups import (
+    FEWEST,
+    MOST_CLASSES,
+    named_after,
+)
 from nearsight.diagnosis.attributes.inner import InnerLayers, Shift
 from nearsight.diagnosis.attributes.learned import RANKED, surest_first
 from nearsight.diagnosis.attributes.looks import Looks
 from nearsight.diagnosis.attributes.looks_inside import LooksInside
-from nearsight.diagnosis.attributes.pictured import pictured
 from nearsight.diagnosis.attributes.set_off import Rows, SetOff
 from nearsight.diagnosis.candidates import ANY_CAUSE, Candidate, Examined
 from nearsight.errors import InputError
@@ -27,8 +28,6 @@ Values = NDArray[np.float32]
 ASKED, MOST_BESIDE = 32, 3
 # With fewer images on either side there is nothing to learn from.
 LEAST = 8
-# An edit gives a group its name if it takes others so far towards it, of the way from other images.
-EXPLAINED = 0.4
 # Images that are told by forests together.
 AT_ONCE = 512
 DOING = "asking inner layers what they see of images"
@@ -71,7 +70,8 @@ def find_inner_groups(inside: LooksInside) -> Iterator[Candidate]:
         has, mine = group.rule.has(value), labels == number
         curves = CurvesOfClass(examined, number, has)
         attribute, words = named_after(examined, measured.values, curves, number, has)
-        candidate = Candidate(
+        shift, beside = _shifts(examined, layers, numbers, grown, number, has)
+        yield Candidate(
             class_number=number,
             attribute=attribute,
             words=words,
@@ -80,38 +80,9 @@ def find_inner_groups(inside: LooksInside) -> Iterator[Candidate]:
             value=value,
             effect=area_under_curve(group.sure[mine & has[grown]], group.sure[~mine]),
             causes=ANY_CAUSE,
+            inside=shift,
+            inside_beside=beside,
         )
-        edited = _edited(measured, layers, group, candidate)
-        if edited is not None:
-            yield edited
-        shift, beside = _shifts(examined, layers, numbers, grown, number, has)
-        yield replace(candidate, inside=shift, inside_beside=beside)
-
-
-def _edited(measured: Looks, layers: InnerLayers, group: SetOff, candidate: Candidate) -> Candidate | None:
-    """Return a group with the edit after which the layers see others most like it; None if that has no name."""
-    examined = measured.examined
-    best = GroupEdits(
-        examined,
-        measured.values,
-        candidate.class_number,
-        candidate.has,
-        lambda pictures: group.value(np.stack(layers.see_each(pictures))),
-    ).best
-    mine = examined.labels[measured.grown] == candidate.class_number
-    of_group = float(group.sure[mine & candidate.has[measured.grown]].mean())
-    of_others = float(group.sure[~mine].mean())
-    if best.learned or best.near - of_others < EXPLAINED * (of_group - of_others):
-        return None
-    named = replace(
-        candidate,
-        attribute=best.attribute,
-        words=best.words,
-        artefact=True,
-        put_on=best.edit,
-        take_off=best.back,
-    )
-    return replace(named, pictured=pictured(examined, measured.values, named))
 
 
 def _values(layers: InnerLayers, measured: Looks, groups: Mapping[int, SetOff]) -> dict[int, Values]:

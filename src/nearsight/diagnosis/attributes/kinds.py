@@ -87,8 +87,16 @@ SURROUNDINGS = "surroundings"
 CHANNELS, TONES = "colour channels", "tones"
 UNEVEN_LIGHT, UNEVEN_CAST = "uneven light", "uneven cast"
 PARTLY_BLURRED, GEOMETRY, LAID_OVER = "blurred in part", "geometry", "laid over"
-# Of these nothing can be removed from an image that does not have it without harm to what it shows.
-ONLY_ADDED = frozenset(
-    {CHANNELS, TONES, UNEVEN_LIGHT, UNEVEN_CAST, PARTLY_BLURRED, GEOMETRY, LAID_OVER, "moved copy"}
+EDITED = frozenset(
+    {
+        SURROUNDINGS,
+        CHANNELS,
+        TONES,
+        UNEVEN_LIGHT,
+        UNEVEN_CAST,
+        PARTLY_BLURRED,
+        GEOMETRY,
+        LAID_OVER,
+        "moved copy",
+    }
 )
-EDITED = ONLY_ADDED | {SURROUNDINGS}

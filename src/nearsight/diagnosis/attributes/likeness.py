@@ -38,13 +38,16 @@ LEAST_OF_THE_WAY = 0.5
 
 @dataclass(frozen=True)
 class Likeness:
-    """An edit that is searched for: what people call its result, how it is made and undone, and its strengths."""
+    """An edit that is searched for: what people call its result, how it is made and undone, and its strengths.
+
+    `back` is None if no edit removes what this one adds without harm to images that do not have it.
+    """
 
     attribute: str
     words: str
     way: Way
     strengths: tuple[float, ...]
-    back: Way
+    back: Way | None = None
 
 
 LIKENESSES = (
@@ -179,7 +182,9 @@ def _candidate(examined: Examined, values: Values, found: _Found, scale: Scale) 
         value=score,
         effect=area_under_curve(score[mine & has & choosing], score[~mine & choosing & ~np.isnan(score)]),
         put_on=fitted(found.likeness.way, ~mine & ~has, mine & has, on=True),
-        take_off=fitted(found.likeness.back, mine & has, without, on=False),
+        take_off=None
+        if found.likeness.back is None
+        else fitted(found.likeness.back, mine & has, without, on=False),
         causes=MANY_CAUSES,
         named_by=partial(fitted, found.likeness.way, ~mine & ~has, mine & has, on=True, learned=False)
         if found.likeness.attribute in TONAL

@@ -76,7 +76,10 @@ OF_BACKGROUNDS = (
         for hue, colour in _COLOURS.items()
     ),
 )
-BACKGROUNDS = tuple(replace(one, way=around(one.way), back=around(one.back)) for one in OF_BACKGROUNDS)
+BACKGROUNDS = tuple(
+    replace(one, way=around(one.way), back=None if one.back is None else around(one.back))
+    for one in OF_BACKGROUNDS
+)
 _DIAGONAL = 0.7
 _CORNERS = {
     "top left": (-_DIAGONAL, -_DIAGONAL),

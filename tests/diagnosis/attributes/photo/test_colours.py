@@ -1,5 +1,7 @@
 """What an edit of colours leaves alone, and how it is undone."""
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 import torch
@@ -17,10 +19,18 @@ def named(words: str) -> Likeness:
     return one
 
 
-@pytest.mark.parametrize("likeness", [*SWAPS, named("a negative")], ids=lambda one: one.way.name)
-def test_a_whole_swap_is_undone_exactly(photographs: Photographs, likeness: Likeness) -> None:
+def test_whole_swaps_are_all_other_orders_of_channels(photographs: Photographs) -> None:
     (picture,) = photographs(1, side=20)
-    assert likeness.back.edit(1.0)(likeness.way.edit(1.0)(picture)).equal(picture)
+    swapped = {tuple(one.way.edit(1.0)(picture).flatten().tolist()) for one in SWAPS}
+    orders = {tuple(picture[list(order)].flatten().tolist()) for order in permutations(range(3))}
+    assert swapped == orders - {tuple(picture.flatten().tolist())}
+
+
+def test_the_negative_of_a_negative_is_the_picture(photographs: Photographs) -> None:
+    (picture,) = photographs(1, side=20)
+    negative = named("a negative").way.edit(1.0)
+    assert negative(picture).equal(255 - picture)
+    assert negative(negative(picture)).equal(picture)
 
 
 @pytest.mark.parametrize("likeness", HUES, ids=lambda one: one.way.name)

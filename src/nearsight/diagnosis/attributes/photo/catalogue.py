@@ -6,10 +6,16 @@ between augmentations and corruptions", NeurIPS 2021), and what the shortcut stu
 showed to be missing, as far as no other edit does the same.
 """
 
+from dataclasses import replace
+
 from nearsight.diagnosis.attributes.photo.colours import COLOURS
 from nearsight.diagnosis.attributes.photo.detail import DETAILS
 from nearsight.diagnosis.attributes.photo.geometry import GEOMETRIES
 from nearsight.diagnosis.attributes.photo.laid_over import OVERLAYS
 from nearsight.diagnosis.attributes.photo.light import PHOTO_LIGHTS
+from nearsight.diagnosis.attributes.photo.reducing import on_small_pictures
 
-PHOTO_EDITS = (*COLOURS, *DETAILS, *GEOMETRIES, *PHOTO_LIGHTS, *OVERLAYS)
+PHOTO_EDITS = tuple(
+    replace(one, way=on_small_pictures(one.way))
+    for one in (*COLOURS, *DETAILS, *GEOMETRIES, *PHOTO_LIGHTS, *OVERLAYS)
+)

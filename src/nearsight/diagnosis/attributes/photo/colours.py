@@ -7,7 +7,6 @@ import numpy as np
 from PIL import ImageOps
 from scipy.ndimage import gaussian_filter
 
-from nearsight.diagnosis.attributes import edits
 from nearsight.diagnosis.attributes.edits import LUMA, Floats, Pixels, Way, as_picture, as_pixels
 from nearsight.diagnosis.attributes.kinds import CHANNELS, TONES
 from nearsight.diagnosis.attributes.likeness import Likeness
@@ -30,7 +29,7 @@ def _turned(turn: float, pixels: Pixels) -> Floats:
     return np.asarray(np.tensordot(matrix, pixels.astype(np.float32), 1))
 
 
-def _negative(pixels: Pixels) -> Floats:
+def _negative(pixels: Pixels, _: float) -> Floats:
     return 255 - pixels
 
 
@@ -70,12 +69,6 @@ def _blurred(channel: int, pixels: Pixels, sigma: float) -> Floats:
     return changed
 
 
-def _sharpened(channel: int, pixels: Pixels, by: float) -> Floats:
-    changed = pixels.astype(np.float32)
-    changed[channel] += np.float32(by) * (changed[channel] - gaussian_filter(changed[channel], 1.0))
-    return changed
-
-
 def _bled(pixels: Pixels, sigma: float) -> Floats:
     """Blur colours, and leave brightness as it is."""
     channels = pixels.astype(np.float32)
@@ -83,30 +76,26 @@ def _bled(pixels: Pixels, sigma: float) -> Floats:
     return np.asarray(luma + gaussian_filter(channels - luma, (0, sigma, sigma)))
 
 
-_SWAPS = {
-    order: by_shares(f"channels {order}", partial(_swapped, order))
+_SWAPS = tuple(
+    by_shares(f"channels {order}", partial(_swapped, order))
     for order in permutations(range(3))
     if order != (0, 1, 2)
-}
-_HUES = {turn: by_shares(f"hues turned by {turn:.2f}", partial(_turned, turn)) for turn in _TURNS}
-_BLURS, _SHARPER = (0.5, 0.8, 1.2, 1.7, 2.5, 4.0), (0.5, 1.0, 2.0, 3.0)
+)
+_HUES = tuple(by_shares(f"hues turned by {turn:.2f}", partial(_turned, turn)) for turn in _TURNS)
+# A share of a negative is a paler picture.
+_NEGATIVE = Way("negative", _negative, (1.0,))
+_BLURS = (0.5, 0.8, 1.2, 1.7, 2.5, 4.0)
 
 COLOURS = (
-    *(
-        Likeness(CHANNELS, "swapped colours", way, (0.4, 1.0), _SWAPS[tuple(np.argsort(order).tolist())])
-        for order, way in _SWAPS.items()
-    ),
-    *(Likeness(CHANNELS, "turned hues", way, (1.0,), _HUES[-turn]) for turn, way in _HUES.items()),
-    Likeness(
-        CHANNELS, "a negative", by_shares("negative", _negative), (1.0,), by_shares("positive", _negative)
-    ),
+    *(Likeness(CHANNELS, "swapped colours", way, (0.4, 1.0)) for way in _SWAPS),
+    *(Likeness(CHANNELS, "turned hues", way, (1.0,)) for way in _HUES),
+    Likeness(CHANNELS, "a negative", _NEGATIVE, (1.0,)),
     *(
         Likeness(
             CHANNELS,
             f"no {name} of its own",
             by_shares(f"{name} lost", partial(_lost, k)),
             (1.0,),
-            edits.COLOURED,
         )
         for k, name in enumerate(_NAMES)
     ),
@@ -116,28 +105,23 @@ COLOURS = (
             f"blurred {name}",
             Way(f"{name} blurred", partial(_blurred, k), _BLURS),
             (1.2, 2.5),
-            Way(f"{name} sharpened", partial(_sharpened, k), _SHARPER),
         )
         for k, name in enumerate(_NAMES)
     ),
-    Likeness(
-        CHANNELS, "blurred colours", Way("bled", _bled, (0.8, 1.2, 2.0, 3.0, 5.0)), (2.0,), edits.COLOURED
-    ),
+    Likeness(CHANNELS, "blurred colours", Way("bled", _bled, (0.8, 1.2, 2.0, 3.0, 5.0)), (2.0,)),
     Likeness(
         TONES,
         "solarised: light parts inverted",
         Way("solarised", _solarised, (32, 64, 96, 128, 160, 192)),
         (64, 128),
-        edits.VEIL,
     ),
     Likeness(
         TONES,
         "solarised: light parts turned dark",
         Way("folded", _folded, (30, 50, 75, 105, 135, 170)),
         (75, 135),
-        edits.BRIGHTER,
     ),
-    Likeness(TONES, "equalised tones", by_shares("equalised", _equalised), (1.0,), edits.SOFT),
-    Likeness(TONES, "stretched tones", by_shares("stretched", _stretched), (1.0,), edits.SOFT),
-    Likeness("cast", "brown, as old prints", by_shares("brown", _brown), (0.6, 1.0), edits.COLOURED),
+    Likeness(TONES, "equalised tones", by_shares("equalised", _equalised), (1.0,)),
+    Likeness(TONES, "stretched tones", by_shares("stretched", _stretched), (1.0,)),
+    Likeness("cast", "brown, as old prints", by_shares("brown", _brown), (0.6, 1.0)),
 )

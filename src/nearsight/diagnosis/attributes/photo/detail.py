@@ -60,7 +60,10 @@ def _bloomed(pixels: Pixels, by: float) -> Floats:
 def _smeared(angle: float, pixels: Pixels, length: float) -> Floats:
     """Blur along a slanted line."""
     along = np.arange(-int(length), int(length) + 1) / 2
-    return np.asarray(np.mean([moved(pixels, k * np.sin(angle), k * np.cos(angle)) for k in along], axis=0))
+    whole = np.zeros(pixels.shape, dtype=np.float32)
+    for k in along:
+        whole += moved(pixels, k * np.sin(angle), k * np.cos(angle)) / len(along)
+    return whole
 
 
 def _doubled(toward: tuple[int, int], pixels: Pixels, share: float) -> Floats:
@@ -92,32 +95,24 @@ def _blurred_in_part(side: int, pixels: Pixels, sigma: float) -> Floats:
 _DEPTHS, _REACHES = (0.1, 0.2, 0.35, 0.6, 0.9, 1.3), (0.05, 0.1, 0.16, 0.24, 0.35)
 _FAINT, _SIGMAS = (0.06, 0.1, 0.15, 0.22, 0.32, 0.45, 0.6), (0.6, 1.0, 1.5, 2.2, 3.0)
 _FOUR_WAYS = ((0, 1), (0, -1), (1, 0), (-1, 0))
-_RELIEFS = {toward: Way(f"relief {toward}", partial(_relief, toward), _DEPTHS) for toward in _FOUR_WAYS}
+_RELIEFS = tuple(Way(f"relief {toward}", partial(_relief, toward), _DEPTHS) for toward in _FOUR_WAYS)
 _SLANTS = (("the top right", -np.pi / 4), ("the bottom right", np.pi / 4))
 _PARTS = (("above and below the middle", 0), ("above", -1), ("below", 1))
 
 DETAILS = (
-    *(
-        Likeness("sharpness", "embossed: a relief", way, (0.35, 0.9), _RELIEFS[-toward[0], -toward[1]])
-        for toward, way in _RELIEFS.items()
-    ),
-    Likeness(
-        "sharpness", "embossed: a grey relief", by_shares("grey relief", _grey_relief), (0.4,), edits.BLUR
-    ),
-    Likeness("sharpness", "outlined", by_shares("outlined", _outlined), (0.4,), edits.OPENED),
-    Likeness("sharpness", "edges with halos", Way("halos", _haloed, _DEPTHS), (0.6,), edits.BLUR),
-    Likeness("fine detail", "smoothed: patches with sharp edges", edits.MEDIAN, (3, 5), edits.SHARP),
-    Likeness("fine detail", "as if painted", Way("painted", _painted, (3, 5, 7)), (3, 5), edits.NOISE),
-    Likeness(
-        "contrast", "glowing lights", Way("bloomed", _bloomed, (0.2, 0.35, 0.5, 0.7, 0.9)), (0.5,), edits.HARD
-    ),
+    *(Likeness("sharpness", "embossed: a relief", way, (0.35, 0.9)) for way in _RELIEFS),
+    Likeness("sharpness", "embossed: a grey relief", by_shares("grey relief", _grey_relief), (0.4,)),
+    Likeness("sharpness", "outlined", by_shares("outlined", _outlined), (0.4,)),
+    Likeness("sharpness", "edges with halos", Way("halos", _haloed, _DEPTHS), (0.6,)),
+    Likeness("fine detail", "smoothed: patches with sharp edges", edits.MEDIAN, (3, 5)),
+    Likeness("fine detail", "as if painted", Way("painted", _painted, (3, 5, 7)), (3, 5)),
+    Likeness("contrast", "glowing lights", Way("bloomed", _bloomed, (0.2, 0.35, 0.5, 0.7, 0.9)), (0.5,)),
     *(
         Likeness(
             "upright detail",
             f"blurred towards {corner}",
             Way(f"blurred towards {corner}", partial(_smeared, angle), (2, 3, 4, 6, 9)),
             (3, 6),
-            edits.SHARP,
         )
         for corner, angle in _SLANTS
     ),
@@ -127,7 +122,6 @@ DETAILS = (
             "a faint second picture beside it",
             Way(f"doubled {toward}", partial(_doubled, toward), _FAINT),
             (0.22, 0.45),
-            edits.SHARP,
         )
         for toward in _FOUR_WAYS
     ),
@@ -136,18 +130,14 @@ DETAILS = (
         "blurred outwards, as by zooming",
         Way("zoomed", _zoomed, _REACHES),
         (0.16,),
-        edits.SHARP,
     ),
-    Likeness(
-        "fine detail", "blurred around the middle", Way("whirled", _whirled, _REACHES), (0.16,), edits.SHARP
-    ),
+    Likeness("fine detail", "blurred around the middle", Way("whirled", _whirled, _REACHES), (0.16,)),
     *(
         Likeness(
             PARTLY_BLURRED,
             f"blurred {where}",
             Way(f"blurred {where}", partial(_blurred_in_part, side), _SIGMAS),
             (1.5,),
-            edits.SHARP,
         )
         for where, side in _PARTS
     ),

@@ -10,7 +10,6 @@ from functools import partial
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from nearsight.diagnosis.attributes import edits
 from nearsight.diagnosis.attributes.edits import Floats, Pixels, Way, axes, random_for
 from nearsight.diagnosis.attributes.kinds import GEOMETRY
 from nearsight.diagnosis.attributes.likeness import Likeness
@@ -103,7 +102,7 @@ def _both(
 
 GEOMETRIES = (
     *(
-        Likeness(GEOMETRY, words, way, (strength,), back)
+        Likeness(GEOMETRY, words, way, (strength,))
         for words, pair, strength in (
             ("turned a little", _both(_turned, "turned", _DEGREES), 10),
             ("sheared", _both(_sheared, "sheared", _BENDS), 0.16),
@@ -111,34 +110,27 @@ GEOMETRIES = (
         )
         for way, back in (pair, pair[::-1])
     ),
-    Likeness(GEOMETRY, "nearer: cut and enlarged", _NEARER, (1.2,), _FARTHER),
-    Likeness(GEOMETRY, "smaller, with repeated edges", _FARTHER, (1.2,), _NEARER),
+    Likeness(GEOMETRY, "nearer: cut and enlarged", _NEARER, (1.2,)),
+    Likeness(GEOMETRY, "smaller, with repeated edges", _FARTHER, (1.2,)),
     Likeness(
         GEOMETRY,
         "mirrored along the edges",
         Way("mirrored edges", _mirrored_edges, (0.04, 0.07, 0.1, 0.14, 0.18)),
         (0.1,),
-        _NEARER,
     ),
-    Likeness(
-        GEOMETRY, "wavy, as through heat", Way("heat", partial(_warped, _HEAT), _PIXELS), (1, 2), edits.SHARP
-    ),
+    Likeness(GEOMETRY, "wavy, as through heat", Way("heat", partial(_warped, _HEAT), _PIXELS), (1, 2)),
     Likeness(
         GEOMETRY,
         "rough, as through glass",
         Way("glass", partial(_warped, _GLASS), _PIXELS),
         (1, 2),
-        edits.CALMED,
     ),
-    Likeness("lines across", "rows out of place", Way("torn", _torn, _PIXELS), (1, 2), edits.BLUR_DOWN),
+    Likeness(GEOMETRY, "rows out of place", Way("torn", _torn, _PIXELS), (1, 2)),
+    Likeness(GEOMETRY, "every second row moved", Way("combed", _combed, (1, 2, 3, 4)), (2,)),
     Likeness(
-        "lines across", "every second row moved", Way("combed", _combed, (1, 2, 3, 4)), (2,), edits.BLUR_DOWN
-    ),
-    Likeness(
-        "blocks",
+        GEOMETRY,
         "blocks out of place",
         Way("misplaced", _misplaced, (0.1, 0.2, 0.35, 0.5, 0.75)),
         (0.35,),
-        edits.BLUR,
     ),
 )

@@ -88,11 +88,11 @@ _LIGHT, _DARK = (245, edits.OPENED), (15, edits.CLOSED)
 
 OVERLAYS = (
     *(
-        Likeness(LAID_OVER, words, Way(words, partial(_streaked, level), _NUMBERS), (24,), back)
+        Likeness(LAID_OVER, words, Way(words, partial(_streaked, level), _NUMBERS), (24,))
         for words, (level, back) in (("light streaks, as of rain", _LIGHT), ("dark streaks", _DARK))
     ),
     *(
-        Likeness(LAID_OVER, words, Way(words, partial(_spotted, level, share), _NUMBERS), (24,), back)
+        Likeness(LAID_OVER, words, Way(words, partial(_spotted, level, share), _NUMBERS), (24,))
         for words, share, (level, back) in (
             ("light spots, as of snow", 0.85, _LIGHT),
             ("faint light spots", 0.35, _LIGHT),
@@ -100,26 +100,24 @@ OVERLAYS = (
         )
     ),
     *(
-        Likeness(LAID_OVER, words, Way(words, partial(_lined, level), _SHARES), (0.5,), back)
+        Likeness(LAID_OVER, words, Way(words, partial(_lined, level), _SHARES), (0.5,))
         for words, (level, back) in (("one light line", _LIGHT), ("one dark line", _DARK))
     ),
-    Likeness(LAID_OVER, "rings", Way("rings", _ringed, _AMPLITUDES), (12, 26), edits.BLUR),
+    Likeness(LAID_OVER, "rings", Way("rings", _ringed, _AMPLITUDES), (12, 26)),
     *(
         Likeness(
             LAID_OVER,
-            f"chequered in {cells} by {cells} cells",
+            f"chequered in {size} cells",
             Way(f"chequered {cells}", partial(_chequered, cells), _AMPLITUDES),
             (18,),
-            edits.BLUR,
         )
-        for cells in (6, 12)
+        for size, cells in (("large", 6), ("small", 12))
     ),
     Likeness(
         LAID_OVER,
         "curved ridges, as of a fingerprint",
         Way("ridges", _ridged, _AMPLITUDES),
         (26,),
-        edits.BLUR,
     ),
-    Likeness(LAID_OVER, "printed in dots", by_shares("printed", _printed), (0.4,), edits.BLUR),
+    Likeness(LAID_OVER, "printed in dots", by_shares("printed", _printed), (0.4,)),
 )

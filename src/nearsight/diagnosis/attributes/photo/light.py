@@ -75,14 +75,14 @@ _WHERE = {
     "down": ("below", "above"),
     "middle": ("in the middle", "around the middle"),
 }
-_SHADINGS = {
-    (hue, toward, sign): Way(
+_SHADINGS = tuple(
+    Way(
         f"{hue} {_WHERE[toward][sign < 0]}",
         partial(_shaded, tuple(sign * part for part in _HUES[hue]), toward),  # type: ignore[arg-type]
         _OCTAVES,
     )
     for hue, toward, sign in product(_HUES, _WHERE, (1, -1))
-}
+)
 _LIGHTS = {"reddish": (255, 120, 40), "pale": (255, 235, 200)}
 _SIDES = {
     "the left": (0, -1),
@@ -96,45 +96,34 @@ _SIDES = {
 }
 
 PHOTO_LIGHTS = (
-    Likeness(
-        UNEVEN_LIGHT, "dappled light", Way("dappled", partial(_dappled, 0.05), _OCTAVES), (0.5,), edits.SOFT
-    ),
+    Likeness(UNEVEN_LIGHT, "dappled light", Way("dappled", partial(_dappled, 0.05), _OCTAVES), (0.5,)),
     Likeness(
         UNEVEN_LIGHT,
         "large patches of light and shade",
         Way("patches", partial(_dappled, 0.14), _OCTAVES),
         (0.5,),
-        edits.SOFT,
     ),
-    Likeness(UNEVEN_LIGHT, "uneven fog", Way("fogged", _fogged, _FAINT), (0.22, 0.45), edits.HARD),
-    Likeness(
-        UNEVEN_LIGHT, "a net of light, as under water", Way("rippled", _rippled, _FAINT), (0.32,), edits.SOFT
-    ),
+    Likeness(UNEVEN_LIGHT, "uneven fog", Way("fogged", _fogged, _FAINT), (0.22, 0.45)),
+    Likeness(UNEVEN_LIGHT, "a net of light, as under water", Way("rippled", _rippled, _FAINT), (0.32,)),
     Likeness(
         UNEVEN_LIGHT,
         "bands of light from left to right",
         Way("bands", partial(_banded, 0), _OCTAVES),
         (0.35,),
-        edits.SOFT,
     ),
     Likeness(
         UNEVEN_LIGHT,
         "bands of light up and down",
         Way("upright bands", partial(_banded, 1), _OCTAVES),
         (0.35,),
-        edits.SOFT,
     ),
-    *(
-        Likeness(UNEVEN_CAST, way.name, way, (0.35,), _SHADINGS[hue, toward, -sign])
-        for (hue, toward, sign), way in _SHADINGS.items()
-    ),
+    *(Likeness(UNEVEN_CAST, way.name, way, (0.35,)) for way in _SHADINGS),
     *(
         Likeness(
             UNEVEN_CAST,
             f"{word} light from {where}",
             Way(f"{word} light from {where}", partial(_leaked, side, colour), _SHARES),
             (0.4,),
-            edits.VEIL,
         )
         for (word, colour), (where, side) in product(_LIGHTS.items(), _SIDES.items())
     ),
