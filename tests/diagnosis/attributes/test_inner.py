@@ -90,6 +90,36 @@ def test_images_of_any_size_are_seen_in_the_order_that_is_asked_for(
     np.testing.assert_allclose(seen, np.stack([layers.see(pictures[place]) for place in places]), atol=1e-5)
 
 
+class OneByOne(nn.Module):
+    """Passes images through a part one by one."""
+
+    def __init__(self, part: nn.Module) -> None:
+        super().__init__()
+        self.part = part
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.cat([self.part(image[None]) for image in images])
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_images_are_seen_together_as_they_are_alone(
+    convolutional: tuple[nn.Module, ...], *, whole: bool
+) -> None:
+    pictures = images(SIDE, SIDE, 8, SIDE, 10, 10)
+    layers = InnerLayers.of(decision(*convolutional, whole=whole), pictures[0])
+    assert layers is not None
+    alone = [layers.see(one) for one in pictures]
+    np.testing.assert_allclose(np.stack(layers.see_each(pictures)), np.stack(alone), atol=1e-5)
+
+
+def test_a_network_that_passes_images_one_by_one_is_seen_too(convolutional: tuple[nn.Module, ...]) -> None:
+    pictures = images(SIDE, SIDE, SIDE)
+    layers = InnerLayers.of(decision(OneByOne(nn.Sequential(*convolutional)), whole=True), pictures[0])
+    assert layers is not None
+    seen = layers.see_each(pictures)
+    np.testing.assert_allclose(np.stack(seen), np.stack([layers.see(one) for one in pictures]), atol=1e-5)
+
+
 def test_a_network_without_norms_is_seen_by_its_convolutions_and_left_without_hooks() -> None:
     decided = decision(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.Conv2d(4, 5, 3), whole=True)
     (picture,) = images(SIDE)

@@ -369,41 +369,46 @@ class _Seen:
 
     def worth_learning(self, answered: Sequence[tuple[Likeness, dict[int, int]]]) -> list[_Worth]:
         """Return the edits that some images of a class may have had, the clearest of a class and in all."""
-        plain, labels = self.plain, self.labels
+        plain = self.plain
         places = np.random.default_rng((self.examined.seed, 10)).permutation(len(plain))[:SCREENED]
-        precisions: dict[tuple[int, int], Numbers] = {}
-        parts = np.arange(len(plain)) % PARTS
-        worth: dict[int, list[_Worth]] = defaultdict(list)
+        changes: dict[int, list[tuple[Likeness, Numbers]]] = defaultdict(list)
         for done, (likeness, numbers) in enumerate(answered, start=1):
             edit = self.looks.edit(likeness.way, middle_strength(likeness.way))
             self.examined.progress.count("comparing edited images with real ones", done, len(answered))
-            changes = self._edited(edit, places) - plain[places]
+            change = self._edited(edit, places) - plain[places]
             for number in numbers:
-                mine = labels == number
-                of_others = ~mine[places]
-                if of_others.sum() < LEAST:
-                    continue
-                # The class's own images are in no part: they are judged by all others.
-                part = np.where(mine, PARTS, parts)
-                score = np.empty(len(plain), dtype=np.float32)
-                for k in range(PARTS + 1):
-                    some = plain[~mine & (part != k)]
-                    if (number, k) not in precisions:
-                        precisions[number, k] = _precision(some)
-                    learned = of_others & (part[places] != k)
-                    change = changes[learned if learned.any() else of_others].mean(0)
-                    score[part == k] = _Direction.of(some, change, precisions[number, k])(plain[part == k])
-                rule = rule_set_off(score, mine, WORTH, class_number=number)
-                if rule is None or rule.times_as_frequent(mine) < RARE:
-                    continue
-                far = float(np.median(score[mine & rule.has(score)]))
-                if 1 / NEAR_ENOUGH <= far <= NEAR_ENOUGH:
-                    worth[number].append(_Worth(likeness, number, rule.clear, far))
+                changes[number].append((likeness, change))
+        worth = {number: list(self._worth(number, some, places)) for number, some in changes.items()}
         ordered = [sorted(some, key=lambda one: -one.clear)[:OF_CLASS] for some in worth.values()]
         # The clearest of each class come before the second of any.
         ranked = [(rank, -one.clear, one) for some in ordered for rank, one in enumerate(some)]
         chosen = [one for *_, one in sorted(ranked, key=lambda ranked: ranked[:2])][:IN_ALL]
         return chosen + self._strongest(answered, chosen)
+
+    def _worth(
+        self, number: int, changes: Sequence[tuple[Likeness, Numbers]], places: NDArray[np.int64]
+    ) -> Iterator[_Worth]:
+        """Yield the edits that some of a class may have had, by what each changes in images at some places."""
+        plain, mine = self.plain, self.labels == number
+        of_others = ~mine[places]
+        if of_others.sum() < LEAST:
+            return
+        # The class's own images are in no part: they are judged by all others.
+        part = np.where(mine, PARTS, np.arange(len(plain)) % PARTS)
+        beside = [plain[~mine & (part != k)] for k in range(PARTS + 1)]
+        precisions = [_precision(some) for some in beside]
+        for likeness, change in changes:
+            score = np.empty(len(plain), dtype=np.float32)
+            for k, (some, precision) in enumerate(zip(beside, precisions, strict=True)):
+                learned = of_others & (part[places] != k)
+                mean = change[learned if learned.any() else of_others].mean(0)
+                score[part == k] = _Direction.of(some, mean, precision)(plain[part == k])
+            rule = rule_set_off(score, mine, WORTH, class_number=number)
+            if rule is None or rule.times_as_frequent(mine) < RARE:
+                continue
+            far = float(np.median(score[mine & rule.has(score)]))
+            if 1 / NEAR_ENOUGH <= far <= NEAR_ENOUGH:
+                yield _Worth(likeness, number, rule.clear, far)
 
     def _strongest(
         self, answered: Sequence[tuple[Likeness, dict[int, int]]], chosen: Sequence[_Worth]
