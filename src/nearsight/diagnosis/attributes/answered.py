@@ -13,7 +13,7 @@ from torch import Tensor
 from nearsight.diagnosis.attributes import edits
 from nearsight.diagnosis.attributes.edits import Way, middle_strength
 from nearsight.diagnosis.attributes.explaining import Recogniser
-from nearsight.diagnosis.attributes.kinds import CHANNELS, TONES, UNEVEN_CAST, UNEVEN_LIGHT
+from nearsight.diagnosis.attributes.kinds import CHANNELS, SURROUNDINGS, TONES, UNEVEN_CAST, UNEVEN_LIGHT
 from nearsight.diagnosis.attributes.likeness import LIKENESSES, Likeness
 from nearsight.diagnosis.attributes.more_edits import OTHERS
 from nearsight.diagnosis.attributes.photo.catalogue import PHOTO_EDITS
@@ -65,8 +65,8 @@ LOSING_CLEAN, LOSING_SET_OFF, LOSING, LOSING_FAR = 15.0, 0.7, 0.6, 3.0
 # The few that are farthest of a class are no group: it must be this share of the class.
 SHARE = 0.17
 # How many times as frequent what pictures may show by themselves must be: light and colours that differ from place to
-# place, as above a horizon, or between channels.
-VERY_CLEAN, SHOWN = 20.0, frozenset({UNEVEN_LIGHT, UNEVEN_CAST, CHANNELS, TONES})
+# place, as above a horizon and in backgrounds, or between channels.
+VERY_CLEAN, SHOWN = 20.0, frozenset({SURROUNDINGS, UNEVEN_LIGHT, UNEVEN_CAST, CHANNELS, TONES})
 # It may be this many times as frequent if the edit makes the class's others look like it for so much of the way.
 LESS_CLEAN, EXPLAINED = 7.0, 0.4
 # Groups of a class that share this many images become one.

@@ -52,7 +52,7 @@ def _banded(axis: int, pixels: Pixels, octaves: float) -> Floats:
 def _shaded(hue: tuple[float, float, float], toward: str, pixels: Pixels, octaves: float) -> Floats:
     """Give one side, or the middle, a cast, and what is opposite the opposite one."""
     down, across = axes(pixels)
-    slope = {"across": across, "down": down, "middle": 1 - down**2 - across**2}[toward]
+    slope = {"across": across, "middle": 1 - down**2 - across**2}[toward]
     gains = np.array(hue, dtype=np.float32)[:, None, None] * np.float32(octaves) * slope
     return np.asarray(pixels * 2**gains)
 
@@ -70,9 +70,9 @@ def _leaked(side: tuple[int, int], colour: tuple[int, int, int], pixels: Pixels,
 _OCTAVES = (0.1, 0.15, 0.25, 0.35, 0.5, 0.75, 1.1)
 _FAINT, _SHARES = (0.06, 0.1, 0.15, 0.22, 0.32, 0.45, 0.6), (0.15, 0.25, 0.4, 0.6, 0.85)
 _HUES = {hue: edits.HUES[hue] for hue in ("reddish", "greenish", "bluish")}
+# Not above or below: skies are bluish by themselves.
 _WHERE = {
     "across": ("on the right", "on the left"),
-    "down": ("below", "above"),
     "middle": ("in the middle", "around the middle"),
 }
 _SHADINGS = tuple(
