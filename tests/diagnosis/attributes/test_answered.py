@@ -43,7 +43,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answered, "LIKENESSES", ())
     monkeypatch.setattr(answered, "OTHERS", tuple(one for one in OTHERS if "lighter on" in one.words))
     monkeypatch.setattr(answered, "MORE", ())
-    monkeypatch.setattr(answered, "PHOTO_EDITS", ())
+    monkeypatch.setattr(answered, "photo_edits", lambda _: ())
 
 
 def found_in(pictures: list[Tensor]) -> list[Candidate]:

@@ -45,7 +45,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(set_off, "TREES_OF_GROUP", 30)
     monkeypatch.setattr(groups, "LIKENESSES", ())
     monkeypatch.setattr(groups, "OTHERS", few)
-    monkeypatch.setattr(groups, "PHOTO_EDITS", ())
+    monkeypatch.setattr(groups, "photo_edits", lambda _: ())
     monkeypatch.setattr(groups, "waves_of", lambda pictures: iter(()))  # noqa: ARG005
     monkeypatch.setattr(groups, "LOOKED_AT", 2)
 

@@ -16,7 +16,7 @@ from nearsight.diagnosis.attributes.explaining import Recogniser
 from nearsight.diagnosis.attributes.kinds import CHANNELS, SURROUNDINGS, TONES, UNEVEN_CAST, UNEVEN_LIGHT
 from nearsight.diagnosis.attributes.likeness import LIKENESSES, Likeness
 from nearsight.diagnosis.attributes.more_edits import OTHERS
-from nearsight.diagnosis.attributes.photo.catalogue import PHOTO_EDITS
+from nearsight.diagnosis.attributes.photo.catalogue import PHOTO_EDITS, photo_edits
 from nearsight.diagnosis.attributes.pictured import pictured
 from nearsight.diagnosis.attributes.rules import Rule, rule_set_off
 from nearsight.diagnosis.attributes.scaling import Scale
@@ -156,7 +156,7 @@ def find_answered(
     if not 2 <= len(classes) <= MOST_CLASSES:
         return
     seen = _Seen.of(looks)
-    ways = asked_about() if asked is None else asked
+    ways = asked_about(photo_edits(examined.images)) if asked is None else asked
     found: dict[int, list[_Found]] = defaultdict(list)
     answered = list(_answers(looks, classes, ways))
     worth_learning = (seen if first is None else _Seen.of(first)).worth_learning(answered)
@@ -171,9 +171,9 @@ def find_answered(
             yield replace(candidate, pictured=pictured(examined, looks.values, candidate))
 
 
-def asked_about() -> list[Likeness]:
-    """Return all edits that the classifier is asked about, one of each way."""
-    return list({one.way: one for one in (*LIKENESSES, *OTHERS, *MORE, *PHOTO_EDITS)}.values())
+def asked_about(photo: Sequence[Likeness] = PHOTO_EDITS) -> list[Likeness]:
+    """Return all edits that the classifier is asked about, one of each way, with some of photographs."""
+    return list({one.way: one for one in (*LIKENESSES, *OTHERS, *MORE, *photo)}.values())
 
 
 def most_asked(choosing: int, classes: int) -> int:

@@ -15,7 +15,7 @@ from nearsight.diagnosis.attributes.kinds import ATTRIBUTES, NAMES
 from nearsight.diagnosis.attributes.likeness import LIKENESSES
 from nearsight.diagnosis.attributes.looks import Looks, looks_of
 from nearsight.diagnosis.attributes.more_edits import OTHERS, waves_of
-from nearsight.diagnosis.attributes.photo.catalogue import PHOTO_EDITS
+from nearsight.diagnosis.attributes.photo.catalogue import photo_edits
 from nearsight.diagnosis.attributes.pictured import pictured
 from nearsight.diagnosis.attributes.set_off import Rows, SetOff
 from nearsight.diagnosis.attributes.transfers import place_transfer, spectrum_transfer
@@ -163,7 +163,8 @@ class _Group:
         return float((self.seen.examined.decision.predictions_of(pictures, edit) == self.number).mean())
 
     def _tried(self) -> Iterator[_Tried]:
-        for likeness in (*LIKENESSES, *OTHERS, *PHOTO_EDITS, *waves_of(self._pictures(self.has))):
+        photo = photo_edits(self.seen.examined.images)
+        for likeness in (*LIKENESSES, *OTHERS, *photo, *waves_of(self._pictures(self.has))):
             back = None if likeness.back is None else likeness.back.edit(middle_strength(likeness.back))
             for strength in likeness.strengths:
                 yield _Tried(likeness.attribute, likeness.words, likeness.way.edit(strength), back)

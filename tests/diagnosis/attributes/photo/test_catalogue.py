@@ -2,13 +2,15 @@
 
 from collections import Counter
 
+import numpy as np
 import pytest
 import torch
 from tests.diagnosis.attributes.conftest import Photographs
 
+from nearsight.data import ImageSet, MemoryImages
 from nearsight.diagnosis.attributes.kinds import EDITED, NAMES
 from nearsight.diagnosis.attributes.likeness import Likeness
-from nearsight.diagnosis.attributes.photo.catalogue import PHOTO_EDITS
+from nearsight.diagnosis.attributes.photo.catalogue import PHOTO_EDITS, photo_edits
 
 NOT_MEASURED = {"cast"}
 
@@ -52,3 +54,10 @@ def test_each_way_is_there_once_and_its_kind_is_known() -> None:
     assert set(Counter(one.way.name for one in PHOTO_EDITS).values()) == {1}
     assert {one.attribute for one in PHOTO_EDITS} <= {*NAMES, *EDITED, *NOT_MEASURED}
     assert all(one.strengths and one.back is None for one in PHOTO_EDITS)
+
+
+def test_very_large_images_are_not_edited() -> None:
+    for side, count in ((1400, len(PHOTO_EDITS)), (1500, 0)):
+        held = MemoryImages(torch.zeros(2, 3, side, side, dtype=torch.uint8), ("",) * 2)
+        images = ImageSet("toy", "test", ("a", "b"), np.arange(2), held)
+        assert len(photo_edits(images)) == count
