@@ -7,6 +7,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from nearsight.diagnosis.attributes import answered, groups
+from nearsight.diagnosis.attributes.photo.catalogue import PHOTO_EDITS
+
 
 @pytest.fixture
 def real_data() -> Callable[[str], Path]:
@@ -59,3 +62,11 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
 hypothesis.settings.register_profile("nearsight", deadline=None, derandomize=True)
 hypothesis.settings.register_profile("explore", deadline=None)
 hypothesis.settings.load_profile("nearsight")
+
+
+@pytest.fixture(autouse=True)
+def few_edits_of_photographs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask about a sixth of them, so that diagnoses of tests are quick; the tests of the catalogue see all."""
+    few = PHOTO_EDITS[::6]
+    for finder in (answered, groups):
+        monkeypatch.setattr(finder, "photo_edits", lambda _: few)
