@@ -1,4 +1,4 @@
-"""Shared fixtures: the real image sets where NEARSIGHT_DATA has them, a listener, and figures left empty."""
+"""Shared fixtures: real image sets where NEARSIGHT_DATA has them, a listener, empty figures, and few edits."""
 
 import os
 from collections.abc import Callable

@@ -29,10 +29,9 @@ from nearsight.write import write_json
 from studies.rows import read_rows, unmeasured, write_rows
 from studies.shortcuts import peers
 from studies.shortcuts.families import FAMILIES
-from studies.shortcuts.fifth_withheld import FIFTH_WITHHELD
-from studies.shortcuts.fourth_withheld import FOURTH_WITHHELD
 from studies.shortcuts.held_out import HELD_OUT
 from studies.shortcuts.networks import (
+    ALL_WITHHELD,
     KINDS,
     SETS,
     STRIDE,
@@ -47,26 +46,12 @@ from studies.shortcuts.networks import (
 from studies.shortcuts.plants import Family
 from studies.shortcuts.scoring import Row, Told, by_family, effects, judge, summary
 from studies.shortcuts.sealed import SEALED
-from studies.shortcuts.second_withheld import SECOND_WITHHELD
-from studies.shortcuts.seventh_withheld import SEVENTH_WITHHELD
-from studies.shortcuts.sixth_withheld import SIXTH_WITHHELD
-from studies.shortcuts.third_withheld import THIRD_WITHHELD
 from studies.shortcuts.unseen import UNSEEN
-from studies.shortcuts.withheld import WITHHELD
 
 DATALAB = "spurious correlations"
 ABLATION = "nearsight without forest"
 PEERS = ("nearsight", "gradient clusters", "slices", DATALAB)
 METHODS = (*PEERS, ABLATION)
-ALL_WITHHELD = (
-    WITHHELD,
-    SECOND_WITHHELD,
-    THIRD_WITHHELD,
-    FOURTH_WITHHELD,
-    FIFTH_WITHHELD,
-    SIXTH_WITHHELD,
-    SEVENTH_WITHHELD,
-)
 PLANTS = 5
 SEEDS_OF_A_DRAW = 1000
 RESULTS = "classes.jsonl"

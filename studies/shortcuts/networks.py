@@ -31,21 +31,18 @@ from studies.shortcuts.third_withheld import THIRD_WITHHELD
 from studies.shortcuts.unseen import UNSEEN
 from studies.shortcuts.withheld import WITHHELD
 
+ALL_WITHHELD = (
+    WITHHELD,
+    SECOND_WITHHELD,
+    THIRD_WITHHELD,
+    FOURTH_WITHHELD,
+    FIFTH_WITHHELD,
+    SIXTH_WITHHELD,
+    SEVENTH_WITHHELD,
+)
 ALL = {
     family.name: family
-    for families in (
-        FAMILIES,
-        HELD_OUT,
-        UNSEEN,
-        SEALED,
-        WITHHELD,
-        SECOND_WITHHELD,
-        THIRD_WITHHELD,
-        FOURTH_WITHHELD,
-        FIFTH_WITHHELD,
-        SIXTH_WITHHELD,
-        SEVENTH_WITHHELD,
-    )
+    for families in (FAMILIES, HELD_OUT, UNSEEN, SEALED, *ALL_WITHHELD)
     for family in families
 }
 SETS = ("stl10", "cifar10", "tiny-imagenet-40")

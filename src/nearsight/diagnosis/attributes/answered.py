@@ -146,10 +146,10 @@ def find_answered(
     image one number, learned from others. Where some of the class lie apart, 112 images are edited, as strongly as
     these seem to be, and a forest tells them from unedited ones as well. The class's images beyond a threshold on the
     mean of both count if they are set off, or a separate group, if they are ten times as frequent in the class as
-    elsewhere, minus a standard error (seven times, if the edit explains how they look), and if they lie half to twice
-    as far as the edited images. Whether it is a shortcut is left to images that test. `asked` are the edits that the
-    classifier is asked about, by default those of whole images. `first` is what is looked at to choose which edits
-    are learned, if that is not all that `looks` has.
+    elsewhere, minus a standard error (seven times, if the edit explains how they look; twenty, of what pictures show
+    by themselves), and if they lie half to twice as far as the edited images. Whether it is a shortcut is left to
+    images that test. `asked` are the edits that the classifier is asked about, by default those of whole images.
+    `first` is what is looked at to choose which edits are learned, if that is not all that `looks` has.
     """
     examined = looks.examined
     classes = looks.classes(FEWEST)

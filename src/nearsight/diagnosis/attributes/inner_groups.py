@@ -1,6 +1,6 @@
 """Groups of a class's images that the network's inner layers tell from all others, and what these see of them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from nearsight.diagnosis.attributes.groups import (
 from nearsight.diagnosis.attributes.inner import InnerLayers, Shift
 from nearsight.diagnosis.attributes.learned import RANKED, surest_first
 from nearsight.diagnosis.attributes.looks import Looks
-from nearsight.diagnosis.attributes.looks_inside import LooksInside
+from nearsight.diagnosis.attributes.looks_inside import LooksInside, seeing
 from nearsight.diagnosis.attributes.set_off import Rows, SetOff
 from nearsight.diagnosis.candidates import ANY_CAUSE, Candidate, Examined
 from nearsight.errors import InputError
@@ -30,7 +30,6 @@ ASKED, MOST_BESIDE = 32, 3
 LEAST = 8
 # Images that are told by forests together.
 AT_ONCE = 512
-DOING = "asking inner layers what they see of images"
 
 
 def find_inner_groups(inside: LooksInside) -> Iterator[Candidate]:
@@ -92,7 +91,7 @@ def _values(layers: InnerLayers, measured: Looks, groups: Mapping[int, SetOff]) 
     rest = np.setdiff1d(np.arange(len(images)), measured.grown)
     for start in range(0, len(rest), AT_ONCE):
         some = rest[start : start + AT_ONCE]
-        numbers = layers.see_all(images, some, _counting(measured.examined, start, len(rest)))
+        numbers = layers.see_all(images, some, seeing(measured.examined, start, len(rest)))
         for number, group in groups.items():
             found[number][some] = group.value(numbers)
     return found
@@ -141,7 +140,3 @@ def _shifts(
 
 def _as_it_is(image: Tensor) -> Tensor:
     return image
-
-
-def _counting(examined: Examined, before: int, count: int) -> Callable[[int], None]:
-    return lambda done: examined.progress.count(DOING, before + done, count)

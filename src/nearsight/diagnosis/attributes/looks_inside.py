@@ -45,7 +45,7 @@ class LooksInside:
         if layers is None:
             return None
         try:
-            numbers = layers.see_all(examined.images, grown, _counting(examined, len(grown)))
+            numbers = layers.see_all(examined.images, grown, seeing(examined, 0, len(grown)))
         except InputError:
             # Images are of several sizes, and a layer has no maps of some.
             return None
@@ -119,5 +119,7 @@ def _chosen(layers: InnerLayers) -> NDArray[np.int64]:
     return np.concatenate(found)
 
 
-def _counting(examined: Examined, count: int) -> Callable[[int], None]:
-    return lambda done: examined.progress.count("asking inner layers what they see of images", done, count)
+def seeing(examined: Examined, before: int, count: int) -> Callable[[int], None]:
+    """Return what reports how many images the layers have seen, of so many, with those that they saw before."""
+    doing = "asking inner layers what they see of images"
+    return lambda done: examined.progress.count(doing, before + done, count)

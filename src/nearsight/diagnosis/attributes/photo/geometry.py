@@ -4,7 +4,6 @@ Quarter turns and mirror images are none of them: they make the subject of one c
 where something is.
 """
 
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -90,28 +89,21 @@ def _mirrored_edges(pixels: Pixels, share: float) -> Floats:
 
 _DEGREES, _FACTORS, _BENDS = (2, 4, 7, 10, 15, 22), (1.05, 1.1, 1.2, 1.35, 1.6), (0.05, 0.1, 0.16, 0.24, 0.35)
 _PIXELS = (0.5, 1, 1.5, 2, 3, 4)
-_NEARER, _FARTHER = Way("nearer", _nearer, _FACTORS), Way("farther", _farther, _FACTORS)
-
-
-def _both(
-    change: Callable[[int, Pixels, float], Floats], name: str, strengths: tuple[float, ...]
-) -> tuple[Way, Way]:
-    one, other = (Way(f"{name} {sign}", partial(change, sign), strengths) for sign in (1, -1))
-    return one, other
-
+# What goes two ways: in words, how it is changed, its strengths, and the one that groups are compared with.
+_BOTH_WAYS = (
+    ("turned a little", _turned, _DEGREES, 10),
+    ("sheared", _sheared, _BENDS, 0.16),
+    ("bent, as by a lens", _bent, _BENDS, 0.16),
+)
 
 GEOMETRIES = (
     *(
-        Likeness(GEOMETRY, words, way, (strength,))
-        for words, pair, strength in (
-            ("turned a little", _both(_turned, "turned", _DEGREES), 10),
-            ("sheared", _both(_sheared, "sheared", _BENDS), 0.16),
-            ("bent, as by a lens", _both(_bent, "bent", _BENDS), 0.16),
-        )
-        for way, back in (pair, pair[::-1])
+        Likeness(GEOMETRY, words, Way(f"{words} {sign}", partial(change, sign), strengths), (strength,))
+        for words, change, strengths, strength in _BOTH_WAYS
+        for sign in (1, -1)
     ),
-    Likeness(GEOMETRY, "nearer: cut and enlarged", _NEARER, (1.2,)),
-    Likeness(GEOMETRY, "smaller, with repeated edges", _FARTHER, (1.2,)),
+    Likeness(GEOMETRY, "nearer: cut and enlarged", Way("nearer", _nearer, _FACTORS), (1.2,)),
+    Likeness(GEOMETRY, "smaller, with repeated edges", Way("farther", _farther, _FACTORS), (1.2,)),
     Likeness(
         GEOMETRY,
         "mirrored along the edges",

@@ -4,7 +4,6 @@ from functools import partial
 
 import numpy as np
 
-from nearsight.diagnosis.attributes import edits
 from nearsight.diagnosis.attributes.edits import Floats, Pixels, Way, axes, random_for
 from nearsight.diagnosis.attributes.kinds import LAID_OVER
 from nearsight.diagnosis.attributes.likeness import Likeness
@@ -84,16 +83,16 @@ def _printed(pixels: Pixels) -> Floats:
 
 _AMPLITUDES, _NUMBERS = (4, 8, 12, 18, 26, 40, 60), (4, 8, 14, 24, 40, 70)
 _SHARES = (0.2, 0.35, 0.5, 0.7, 0.9)
-_LIGHT, _DARK = (245, edits.OPENED), (15, edits.CLOSED)
+_LIGHT, _DARK = 245, 15
 
 OVERLAYS = (
     *(
         Likeness(LAID_OVER, words, Way(words, partial(_streaked, level), _NUMBERS), (24,))
-        for words, (level, back) in (("light streaks, as of rain", _LIGHT), ("dark streaks", _DARK))
+        for words, level in (("light streaks, as of rain", _LIGHT), ("dark streaks", _DARK))
     ),
     *(
         Likeness(LAID_OVER, words, Way(words, partial(_spotted, level, share), _NUMBERS), (24,))
-        for words, share, (level, back) in (
+        for words, share, level in (
             ("light spots, as of snow", 0.85, _LIGHT),
             ("faint light spots", 0.35, _LIGHT),
             ("dark spots, as of dust", 0.85, _DARK),
@@ -101,7 +100,7 @@ OVERLAYS = (
     ),
     *(
         Likeness(LAID_OVER, words, Way(words, partial(_lined, level), _SHARES), (0.5,))
-        for words, (level, back) in (("one light line", _LIGHT), ("one dark line", _DARK))
+        for words, level in (("one light line", _LIGHT), ("one dark line", _DARK))
     ),
     Likeness(LAID_OVER, "rings", Way("rings", _ringed, _AMPLITUDES), (12, 26)),
     *(
