@@ -1,7 +1,7 @@
 """Shared fixtures: real image sets where NEARSIGHT_DATA has them, a listener, empty figures, and few edits."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
@@ -65,8 +65,14 @@ hypothesis.settings.load_profile("nearsight")
 
 
 @pytest.fixture(autouse=True)
-def few_edits_of_photographs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ask about a sixth of them, so that diagnoses of tests are quick; the tests of the catalogue see all."""
+def few_edits_of_photographs() -> Iterator[None]:
+    """Ask about a sixth of them, so that diagnoses of tests are quick; the tests of the catalogue see all.
+
+    The fixture `monkeypatch` would be set up before a test's `tmp_path` here, and so be undone after its directory is
+    removed: what a test replaces in `os` would be met by pytest itself.
+    """
     few = PHOTO_EDITS[::6]
-    for finder in (answered, groups):
-        monkeypatch.setattr(finder, "photo_edits", lambda _: few)
+    with pytest.MonkeyPatch.context() as patch:
+        for finder in (answered, groups):
+            patch.setattr(finder, "photo_edits", lambda _: few)
+        yield

@@ -114,8 +114,8 @@ def test_a_directory_that_cannot_be_listed_is_an_error_and_one_that_is_gone_is_n
     (tmp_path / "a").mkdir()
     listed = os.scandir
 
-    def scandir(path: Path) -> object:
-        if path.name == "a":
+    def scandir(path: Path | int) -> object:
+        if path == tmp_path / "a":
             raise fault
         return listed(path)
 
