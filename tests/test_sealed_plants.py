@@ -13,6 +13,7 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 from studies.shortcuts import ALL_WITHHELD, add_options, design, families_of, networks
+from studies.shortcuts.eighth_withheld import EIGHTH_WITHHELD
 from studies.shortcuts.families import FAMILIES
 from studies.shortcuts.fifth_withheld import FIFTH_WITHHELD
 from studies.shortcuts.fourth_withheld import FOURTH_WITHHELD
@@ -111,8 +112,9 @@ def test_sixteen_networks_hold_each_sealed_family_at_each_strength(monkeypatch: 
         (["--withheld", "5"], FIFTH_WITHHELD),
         (["--withheld", "6"], SIXTH_WITHHELD),
         (["--withheld", "7"], SEVENTH_WITHHELD),
+        (["--withheld", "8"], EIGHTH_WITHHELD),
     ],
-    ids=("none", "unseen", "sealed", "withheld", *(f"withheld {k}" for k in range(1, 8))),
+    ids=("none", "unseen", "sealed", "withheld", *(f"withheld {k}" for k in range(1, 9))),
 )
 def test_options_choose_the_families(options: list[str], families: tuple[Family, ...]) -> None:
     parser = argparse.ArgumentParser()
@@ -157,6 +159,10 @@ def test_options_choose_the_families(options: list[str], families: tuple[Family,
             ((56, (SEVENTH_WITHHELD[::2], SEVENTH_WITHHELD[1::2])),),
             "ece9bded1751be348ee1aaf000a1089ab754b8b22031f7e766cda095116f438e",
         ),
+        (
+            ((57, (EIGHTH_WITHHELD[::2], EIGHTH_WITHHELD[1::2])),),
+            "3f9d3e4c91afe7b2bd8cca55270005d73211f1523a05fc18e1d99462ee01fc82",
+        ),
     ],
     ids=(
         "to the ninth",
@@ -166,6 +172,7 @@ def test_options_choose_the_families(options: list[str], families: tuple[Family,
         "fifth withheld",
         "sixth withheld",
         "seventh withheld",
+        "eighth withheld",
     ),
 )
 def test_draws_that_were_measured_stay_the_same(

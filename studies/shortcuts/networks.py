@@ -18,6 +18,7 @@ from nearsight.data import ImageSet, ImageSets, MemoryImages
 from nearsight.data.regions import MaskRegions
 from nearsight.runs import RESULT, Run
 from nearsight.settings import Machine, make_recipe
+from studies.shortcuts.eighth_withheld import EIGHTH_WITHHELD
 from studies.shortcuts.families import FAMILIES
 from studies.shortcuts.fifth_withheld import FIFTH_WITHHELD
 from studies.shortcuts.fourth_withheld import FOURTH_WITHHELD
@@ -39,6 +40,7 @@ ALL_WITHHELD = (
     FIFTH_WITHHELD,
     SIXTH_WITHHELD,
     SEVENTH_WITHHELD,
+    EIGHTH_WITHHELD,
 )
 ALL = {
     family.name: family
