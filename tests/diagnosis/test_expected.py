@@ -28,6 +28,7 @@ def steady(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(expected, "expected_of", cost)
     monkeypatch.setattr(expected, "_seconds_of_measuring", lambda _: 0.002)
+    monkeypatch.setattr(expected, "_seconds_of_editing", lambda *_: 0.0)
 
 
 def black(count: int) -> ImageSet:
@@ -56,9 +57,23 @@ def test_every_part_and_every_image_adds_to_it() -> None:
 
 def test_edits_are_asked_about_if_enough_images_choose() -> None:
     few, enough = (of(8, count, "verdicts").least for count in (78, 80))
-    asked = answered.most_asked(answered.FEWEST, 2)
-    assert asked > answered.ASKED * len(answered.asked_about())
+    edits = len(answered.asked_about())
+    asked = answered.most_asked(answered.FEWEST, 2, edits)
+    assert asked > answered.ASKED * edits
     assert enough - few == pytest.approx(asked * 0.049, rel=0.05)
+
+
+def test_editing_takes_its_time_but_photographs_that_are_too_large_are_not_edited_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(expected, "_seconds_of_editing", lambda _, edits: 0.1 * len(edits))
+    slow = of(8, 80, "verdicts").least
+    monkeypatch.setattr(expected, "photo_edits", lambda _: ())
+    fewer = of(8, 80, "verdicts").least
+    left_out = len(answered.asked_about()) - len(answered.asked_about(()))
+    each = answered.ASKED + answered.SCREENED
+    assert left_out > 90
+    assert slow - fewer == pytest.approx(each * left_out * (0.1 + 0.049), rel=0.01)
 
 
 def test_the_strength_of_edits_is_searched_for_if_enough_images_choose(

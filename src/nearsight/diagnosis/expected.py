@@ -12,10 +12,13 @@ from torch import Tensor
 
 from nearsight.data import ImageSet
 from nearsight.diagnosis.attributes import answered
+from nearsight.diagnosis.attributes.edits import middle_strength
 from nearsight.diagnosis.attributes.inner import LAYERS
 from nearsight.diagnosis.attributes.inner_groups import ASKED, MOST_BESIDE
 from nearsight.diagnosis.attributes.likened import OF_CANDIDATES, seconds_of_likening
+from nearsight.diagnosis.attributes.likeness import Likeness
 from nearsight.diagnosis.attributes.measuring import measure
+from nearsight.diagnosis.attributes.photo.catalogue import photo_edits
 from nearsight.diagnosis.choosing import training_images
 from nearsight.diagnosis.decision import Decision
 from nearsight.diagnosis.errors.part import ERRORS, ERRORS_SHOWN
@@ -50,6 +53,8 @@ OF_IMAGE, OF_CLASS, MOST_CLASSES = 1.5, 1700.0, 20
 SEEN_APART, ASKED_INSIDE = 0.25, LAYERS * ASKED + MOST_BESIDE * ASKED + 2 * JUDGED
 # Images that are measured beforehand, and rows of one that is too large to be held.
 TIMED, TIMED_ROWS = 3, 512
+# One edit of so many is timed.
+EVERY = 6
 # Strides by which a long diagnosis could be shortened, as shares of the tile. Beyond the tile there would be gaps.
 WIDER = (1 / 2, 2 / 3, 1)
 
@@ -191,9 +196,12 @@ def expected_finding(images: ImageSet, others: int, decision: float) -> float:
 def _seconds_of_finding(images: ImageSet, looked_at: int, choosing: int, classes: int, one: float) -> float:
     """Return how long finders take: measuring images, and asking about edits; `one` is the time of a decision."""
     measurements = OF_IMAGE * looked_at + OF_CLASS * min(classes, MOST_CLASSES)
-    asks = 2 <= classes <= answered.MOST_CLASSES and choosing // classes >= answered.FEWEST
-    asked = answered.most_asked(choosing // classes, classes) if asks else 0
-    return measurements * _seconds_of_measuring(images) + asked * one
+    seconds = measurements * _seconds_of_measuring(images)
+    if 2 <= classes <= answered.MOST_CLASSES and choosing // classes >= answered.FEWEST:
+        edits = answered.asked_about(photo_edits(images))
+        seconds += answered.most_asked(choosing // classes, classes, len(edits)) * one
+        seconds += (answered.ASKED + answered.SCREENED) * _seconds_of_editing(images, edits)
+    return seconds
 
 
 @dataclass(frozen=True)
@@ -286,6 +294,17 @@ def _seconds_of_strength(images: ImageSet) -> float:
     """Return how long the strength of an edit is searched for, 0 if the first image is damaged."""
     with suppress(InputError):
         return seconds_of_likening(images, OF_CANDIDATES)
+    return 0.0
+
+
+def _seconds_of_editing(images: ImageSet, edits: Sequence[Likeness]) -> float:
+    """Return how long all of some edits of an image take, by some of them; 0 if the first image is damaged."""
+    with suppress(InputError):
+        image, some = images.image(0), edits[::EVERY]
+        watch = Stopwatch()
+        for one in some:
+            one.way.edit(middle_strength(one.way))(image)
+        return watch.seconds() * len(edits) / len(some)
     return 0.0
 
 

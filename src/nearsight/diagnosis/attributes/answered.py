@@ -176,15 +176,15 @@ def asked_about(photo: Sequence[Likeness] = PHOTO_EDITS) -> list[Likeness]:
     return list({one.way: one for one in (*LIKENESSES, *OTHERS, *MORE, *photo)}.values())
 
 
-def most_asked(choosing: int, classes: int) -> int:
+def most_asked(choosing: int, classes: int, edits: int) -> int:
     """Return how many images the classifier is asked about at most, if so many of each class choose.
 
-    It is asked about all edits, and about images with each edit that is learned removed and as they are. Its inner
+    It is asked about all `edits`, and about images with each edit that is learned removed and as they are. Its inner
     layers see the images that are edited to choose what is learned, and to learn it.
     """
     others = min(UNDONE, choosing * (classes - 1))
     known = choosing * min(classes, 1 + UNDONE // max(1, choosing))
-    edits, learned = len(asked_about()), IN_ALL + STRONGEST
+    learned = IN_ALL + STRONGEST
     return (ASKED + SCREENED) * edits + known + learned * (choosing + others + LEARNED)
 
 
