@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nearsight.data import ImageSet, MemoryImages
 from nearsight.diagnosis.attributes import answered
-from nearsight.diagnosis.attributes.answered import find_answered
+from nearsight.diagnosis.attributes.answered import Answers, find_answered
 from nearsight.diagnosis.attributes.edits import LEFT, SHARP
 from nearsight.diagnosis.attributes.looks import Looks
 from nearsight.diagnosis.attributes.measuring import measure_all, measure_one
@@ -55,7 +55,8 @@ def found_in(pictures: list[Tensor]) -> list[Candidate]:
     decision = ReadsSlopes(bound, "mean-logit")
     decided = decision.predictions_of(pictures, lambda picture: picture)
     examined = Examined(images, decision, decided, np.arange(len(labels)) % 2 == 0)
-    return list(find_answered(Looks(examined, measure_all(pictures))))
+    looks = Looks(examined, measure_all(pictures))
+    return list(find_answered(looks, Answers.of(looks)))
 
 
 def marked() -> NDArray[np.bool_]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from nearsight.data import ImageSet, MemoryImages
 from nearsight.data.regions import MaskRegions
-from nearsight.diagnosis.attributes.answered import find_answered
+from nearsight.diagnosis.attributes.answered import Answers, find_answered
 from nearsight.diagnosis.attributes.backdrops import Backdrops, backdrop
 from nearsight.diagnosis.attributes.edits import BLUR, VEIL
 from nearsight.diagnosis.attributes.kinds import NAMES
@@ -69,7 +69,8 @@ def examined_of(photographs: Photographs, masks: Tensor) -> Examined:
 
 def found_in(examined: Examined) -> list[Candidate]:
     values = np.zeros((len(examined.images), len(NAMES)), dtype=np.float32)
-    return list(find_answered(Backdrops(examined, values), OF_BACKGROUNDS))
+    backdrops = Backdrops(examined, values)
+    return list(find_answered(backdrops, Answers.of(backdrops, OF_BACKGROUNDS)))
 
 
 def test_a_blurred_background_is_found_and_put_behind_other_objects(photographs: Photographs) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from nearsight.data import ImageSet, MemoryImages
 from nearsight.diagnosis.attributes import find, find_whole_image_attributes
+from nearsight.diagnosis.attributes.answered import Answers
 from nearsight.diagnosis.attributes.edits import BLUR, COMPRESSED, GREYSCALE, Way, waves
 from nearsight.diagnosis.attributes.measuring import measure_all
 from nearsight.diagnosis.candidates import Candidate, Edit, Examined
@@ -21,8 +22,8 @@ CLASSES, EACH, SIDE = 3, 60, 48
 @pytest.fixture(autouse=True)
 def no_forests(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out what asks the classifier, which has tests of its own."""
-    for name in ("find_groups", "find_answered"):
-        monkeypatch.setattr(find, name, lambda looks: iter(()))  # noqa: ARG005
+    monkeypatch.setattr(find, "find_groups", lambda _: iter(()))
+    monkeypatch.setattr(find.Answers, "of", lambda *_: Answers(()))
 
 
 def examined(pictures: list[Tensor], seed: int = 0) -> Examined:

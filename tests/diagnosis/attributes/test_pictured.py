@@ -7,7 +7,7 @@ from tests.diagnosis.attributes.conftest import Photographs
 from torch import Tensor
 
 from nearsight.data import ImageSet, MemoryImages
-from nearsight.diagnosis.attributes.edits import BLUR, CASTS, DARK_GAMMA, Way
+from nearsight.diagnosis.attributes.edits import BLUR, CASTS, COMPRESSED, DARK_GAMMA, Way, waves
 from nearsight.diagnosis.attributes.kinds import EDITED, NAMES
 from nearsight.diagnosis.attributes.measuring import measure_all
 from nearsight.diagnosis.attributes.pictured import CHANGE, FEWEST, TRACES, pictured
@@ -22,6 +22,8 @@ EDITS: list[tuple[str, Way, float]] = [
     ("midtones", DARK_GAMMA, -1.2),
     ("sharpness", BLUR, 1.3),
 ]
+# What no object has.
+TRACED = (("lines down", waves((0.0, 0.5))[0]), ("blocks", COMPRESSED))
 
 
 def told(pictures: list[Tensor], has: np.ndarray, attribute: str, way: Way, strength: float) -> bool:
@@ -63,8 +65,11 @@ def test_images_of_one_subject_differ_in_all(
     pictures = photographs(CLASSES * EACH, side=SIDE)
     pictures[EACH : 2 * EACH] = crops(soft, EACH)
     assert told(pictures, OF_CLASS, attribute, way, strength)
-    # What no object has is none of what they picture, whatever that is.
-    assert not any(told(pictures, OF_CLASS, trace, way, strength) for trace in sorted(TRACES)[:2])
+    # What no object has is none of what they picture, if it is there; only its measure says so.
+    for trace, made in TRACED:
+        assert trace in TRACES
+        assert not told(pictures, OF_CLASS, trace, made, made.strengths[-1])
+        assert told(pictures, OF_CLASS, trace, way, strength)
 
 
 def test_the_farthest_of_a_class_that_is_so_are_no_group(photographs: Photographs) -> None:

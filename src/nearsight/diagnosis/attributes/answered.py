@@ -1,7 +1,7 @@
 """Edits that the classifier answers with a class, and images of this class that look as if they had been made."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Protocol
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nearsight.diagnosis.attributes import edits
+from nearsight.diagnosis.attributes.discriminants import Direction, alike, precision_of
 from nearsight.diagnosis.attributes.edits import Way, middle_strength
 from nearsight.diagnosis.attributes.explaining import Recogniser
 from nearsight.diagnosis.attributes.kinds import CHANNELS, SURROUNDINGS, TONES, UNEVEN_CAST, UNEVEN_LIGHT
@@ -52,8 +53,6 @@ STRONGEST, MANY = 4, 8
 UNDONE, FARTHEST = 400, 6.0
 # How much looks count beside it.
 SHARES_OF_LOOKS = (1.0, 2.0)
-# Covariances are shrunk by this share.
-SHRUNK = 0.1
 # Images that rules grow from are judged by what was learned from others, in so many parts.
 PARTS = 3
 # The trees of a forest that tells edited images from plain ones.
@@ -134,9 +133,27 @@ class Seen(Protocol):
         """Return the same for an image without a place; None if what is seen of it is not known without."""
 
 
-def find_answered(
-    looks: Seen, asked: Sequence[Likeness] | None = None, first: Seen | None = None
-) -> Iterator[Candidate]:
+@dataclass(frozen=True)
+class Answers:
+    """The edits that the classifier answers, each with the classes and how many images become each of these."""
+
+    edits: tuple[tuple[Likeness, Mapping[int, int]], ...]
+
+    @staticmethod
+    def of(looks: Seen, asked: Sequence[Likeness] | None = None) -> "Answers":
+        """Ask the classifier about edits, by default those of whole images, for the classes with enough images."""
+        classes = looks.classes(FEWEST)
+        if not 2 <= len(classes) <= MOST_CLASSES:
+            return Answers(())
+        ways = asked_about(photo_edits(looks.examined.images)) if asked is None else asked
+        return Answers(tuple(_answers(looks, classes, ways)))
+
+    def with_class(self, number: int) -> list[Likeness]:
+        """Return the edits that are answered with a class."""
+        return [likeness for likeness, become in self.edits if number in become]
+
+
+def find_answered(looks: Seen, answers: Answers, first: Seen | None = None) -> Iterator[Candidate]:
     """Yield what looks as if some images of a class had been edited in a way that the classifier answers with it.
 
     The classifier is asked first: which edits make images of other classes more like this class? Only these are
@@ -148,18 +165,14 @@ def find_answered(
     mean of both count if they are set off, or a separate group, if they are ten times as frequent in the class as
     elsewhere, minus a standard error (seven times, if the edit explains how they look; twenty, of what pictures show
     by themselves), and if they lie half to twice as far as the edited images. Whether it is a shortcut is left to
-    images that test. `asked` are the edits that the classifier is asked about, by default those of whole images.
-    `first` is what is looked at to choose which edits are learned, if that is not all that `looks` has.
+    images that test. `first` is what is looked at to choose which edits are learned, if that is not all that `looks`
+    has.
     """
-    examined = looks.examined
-    classes = looks.classes(FEWEST)
-    if not 2 <= len(classes) <= MOST_CLASSES:
+    if not answers.edits:
         return
-    seen = _Seen.of(looks)
-    ways = asked_about(photo_edits(examined.images)) if asked is None else asked
+    examined, seen = looks.examined, _Seen.of(looks)
     found: dict[int, list[_Found]] = defaultdict(list)
-    answered = list(_answers(looks, classes, ways))
-    worth_learning = (seen if first is None else _Seen.of(first)).worth_learning(answered)
+    worth_learning = (seen if first is None else _Seen.of(first)).worth_learning(answers.edits)
     for done, worth in enumerate(worth_learning, start=1):
         one = seen.found(worth)
         if one is not None:
@@ -231,39 +244,6 @@ def _answered(
 
 
 @dataclass(frozen=True, eq=False)
-class _Direction:
-    """A linear discriminant: 0 for plain images on the average, 1 for edited ones.
-
-    `precision` is the inverse of the covariance of looks, float64 (numbers, numbers).
-    """
-
-    weights: Numbers
-    plain: Numbers
-    precision: Numbers
-
-    @staticmethod
-    def of(plain: Numbers, change: Numbers, precision: Numbers) -> "_Direction":
-        """Return that of a change, float64 (numbers,), of plain images, float64 (n, numbers)."""
-        weights = precision @ change
-        whole = max(float(weights @ change), 1e-9)
-        return _Direction(np.asarray(weights / whole, dtype=np.float64), plain.mean(0), precision)
-
-    def __call__(self, looks: Numbers) -> Values:
-        return np.asarray((looks - self.plain) @ self.weights, dtype=np.float32)
-
-
-def _precision(*some: Numbers) -> Numbers:
-    """Return the inverse of the shrunk covariance of images around the mean of the kind that each is of."""
-    common = np.cov(np.concatenate([one - one.mean(0) for one in some]).T)
-    width = len(common)
-    # Of images that are all the same, nothing varies.
-    steady = max(float(np.trace(common)) / width, 1e-6)
-    return np.asarray(
-        np.linalg.inv((1 - SHRUNK) * common + SHRUNK * steady * np.eye(width)), dtype=np.float64
-    )
-
-
-@dataclass(frozen=True, eq=False)
 class _Worth:
     """An edit that some images of a class may have had; `far` is how far they are, 1 as far as edited ones."""
 
@@ -277,14 +257,14 @@ class _Worth:
 class _Learned:
     """What tells edited images from plain ones: a direction and a forest, and the scale of both on plain images."""
 
-    way: _Direction
+    way: Direction
     forest: "ExtraTreesClassifier"
 
     @staticmethod
     def of(plain: Numbers, before: Numbers, after: Numbers, seed: int) -> "_Learned":
         from sklearn.ensemble import ExtraTreesClassifier
 
-        way = _Direction.of(plain, (after - before).mean(0), _precision(plain, after))
+        way = Direction.of(plain, (after - before).mean(0), precision_of(plain, after))
         forest = ExtraTreesClassifier(
             TREES, min_samples_leaf=3, class_weight="balanced", random_state=seed
         ).fit(np.concatenate([plain, after]), np.repeat([False, True], [len(plain), len(after)]))
@@ -367,7 +347,7 @@ class _Seen:
     def labels(self) -> NDArray[np.int64]:
         return self.examined.labels[self.looks.grown]
 
-    def worth_learning(self, answered: Sequence[tuple[Likeness, dict[int, int]]]) -> list[_Worth]:
+    def worth_learning(self, answered: Sequence[tuple[Likeness, Mapping[int, int]]]) -> list[_Worth]:
         """Return the edits that some images of a class may have had, the clearest of a class and in all."""
         plain = self.plain
         places = np.random.default_rng((self.examined.seed, 10)).permutation(len(plain))[:SCREENED]
@@ -396,13 +376,13 @@ class _Seen:
         # The class's own images are in no part: they are judged by all others.
         part = np.where(mine, PARTS, np.arange(len(plain)) % PARTS)
         beside = [plain[~mine & (part != k)] for k in range(PARTS + 1)]
-        precisions = [_precision(some) for some in beside]
+        precisions = [precision_of(some) for some in beside]
         for likeness, change in changes:
             score = np.empty(len(plain), dtype=np.float32)
             for k, (some, precision) in enumerate(zip(beside, precisions, strict=True)):
                 learned = of_others & (part[places] != k)
                 mean = change[learned if learned.any() else of_others].mean(0)
-                score[part == k] = _Direction.of(some, mean, precision)(plain[part == k])
+                score[part == k] = Direction.of(some, mean, precision)(plain[part == k])
             rule = rule_set_off(score, mine, WORTH, class_number=number)
             if rule is None or rule.times_as_frequent(mine) < RARE:
                 continue
@@ -411,7 +391,7 @@ class _Seen:
                 yield _Worth(likeness, number, rule.clear, far)
 
     def _strongest(
-        self, answered: Sequence[tuple[Likeness, dict[int, int]]], chosen: Sequence[_Worth]
+        self, answered: Sequence[tuple[Likeness, Mapping[int, int]]], chosen: Sequence[_Worth]
     ) -> list[_Worth]:
         """Return the edits, not chosen yet, that make most images a class, of the classes that are made most."""
         most: dict[int, tuple[int, Likeness]] = {}
@@ -493,7 +473,7 @@ class _Seen:
         undone = _Undone(removed, middle, spread)
         return undone.scaled(lost), undone
 
-    def _back(self, edit: EditOf, back: Way, way: _Direction, places: NDArray[np.int64]) -> float:
+    def _back(self, edit: EditOf, back: Way, way: Direction, places: NDArray[np.int64]) -> float:
         """Return the strength at which an edit is removed so that edited images look as before."""
         wanted = float(way(self.plain[places]).mean())
 
@@ -548,7 +528,7 @@ class _Seen:
             own = mine & ~first
             without = own if own.sum() >= PICTURES else ~mine
             apart = self.plain[first].mean(0) - self.plain[without].mean(0)
-            yield max(near, key=lambda one: _alike(one.learned.way.precision, apart, one.change))
+            yield max(near, key=lambda one: alike(one.learned.way.precision, apart, one.change))
             left = [one for one in left if not any(one is other for other in same)]
 
     def candidate(self, found: _Found) -> Candidate:
@@ -634,10 +614,3 @@ def _rules(score: Values, mine: Mask, number: int) -> Iterator[Rule]:
         rule = rule_set_off(score, mine, SET_OFF, class_number=number, most_elsewhere=most)
         if rule is not None and rule.share >= SHARE and rule.times_as_frequent(mine) >= LESS_CLEAN:
             yield rule
-
-
-def _alike(precision: Numbers, one: Numbers, other: Numbers) -> float:
-    """Return the cosine between two changes of looks, relative to how looks vary anyway."""
-    both = np.stack([one, other])
-    products = both @ precision @ both.T
-    return float(products[0, 1] / max((products[0, 0] * products[1, 1]) ** 0.5, 1e-9))

@@ -8,7 +8,7 @@ from functools import cached_property, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from nearsight.diagnosis.attributes.answered import FEWEST, MOST_CLASSES, find_answered
+from nearsight.diagnosis.attributes.answered import FEWEST, MOST_CLASSES, Answers, find_answered
 from nearsight.diagnosis.attributes.backdrops import Backdrops
 from nearsight.diagnosis.attributes.curves import TONAL, CurvesOfClass
 from nearsight.diagnosis.attributes.drawn import as_drawn
@@ -22,6 +22,7 @@ from nearsight.diagnosis.attributes.likeness import find_likenesses
 from nearsight.diagnosis.attributes.looks import Looks
 from nearsight.diagnosis.attributes.looks_inside import LooksInside
 from nearsight.diagnosis.attributes.measuring import measure_all, measure_one
+from nearsight.diagnosis.attributes.names import Names
 from nearsight.diagnosis.attributes.pictured import pictured
 from nearsight.diagnosis.attributes.rules import Rule, rule_apart, rule_of
 from nearsight.diagnosis.attributes.spectrum import strongest_wave
@@ -68,26 +69,30 @@ def find_whole_image_attributes(examined: Examined) -> Iterator[Candidate]:
     images show (`pictured`). Groups that only all measures together show come after these (`find_likenesses`).
     """
     values = _measured(examined)
-    found = Found(examined, values)
-    for one in (*map(found.candidate, found.named), *find_likenesses(examined, values)):
-        yield as_drawn(examined, one)
-    looks = Looks(examined, values)
+    found, looks = Found(examined, values), Looks(examined, values)
     inside = LooksInside.of(looks) if 2 <= len(looks.classes(FEWEST)) <= MOST_CLASSES else None
-    yield from _answered(looks, inside)
+    answers = Answers.of(looks)
+    measured = (*map(found.candidate, found.named), *find_likenesses(examined, values))
+    candidates = (
+        *(as_drawn(examined, one) for one in measured),
+        *_answered(looks, inside, answers),
+        *find_groups(looks),
+    )
+    yield from candidates if inside is None else map(Names(inside.alone, answers).of, candidates)
     if examined.images.has_regions:
-        yield from find_answered(Backdrops(examined, values), OF_BACKGROUNDS)
-    yield from find_groups(looks)
+        backdrops = Backdrops(examined, values)
+        yield from find_answered(backdrops, Answers.of(backdrops, OF_BACKGROUNDS))
     if inside is not None:
         yield from find_inner_groups(inside)
 
 
-def _answered(looks: Looks, inside: LooksInside | None) -> list[Candidate]:
+def _answered(looks: Looks, inside: LooksInside | None, answers: Answers) -> list[Candidate]:
     """Return what the network answers, by what its layers see as well; by looks alone if they cannot see all."""
     if inside is not None:
         # A layer has no maps of an image that is not of those from which rules grow.
         with suppress(InputError):
-            return list(find_answered(inside, first=inside.alone))
-    return list(find_answered(looks))
+            return list(find_answered(inside, answers, inside.alone))
+    return list(find_answered(looks, answers))
 
 
 def _measured(examined: Examined) -> Values:

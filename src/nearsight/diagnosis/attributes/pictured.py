@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearsight.diagnosis.attributes.forests import told_apart
-from nearsight.diagnosis.attributes.kinds import EDITED, NAMES
+from nearsight.diagnosis.attributes.kinds import ATTRIBUTES, EDITED, NAMES
 from nearsight.diagnosis.attributes.measuring import measure_all
 from nearsight.diagnosis.candidates import Candidate, EditOf, Examined
 from nearsight.statistics import area_under_curve
@@ -24,7 +24,7 @@ _LIGHT = ("dark corners", "light corners", "light from the left", "light from ab
 _LEVELS = ("brightness", "contrast", "midtones", "darkest", "lightest", "lowest", "highest", "few values")
 _NOISE = ("noise", "colour noise", "equal neighbours")
 _FINE = ("fine detail", "sharpness", "upright detail", "pattern")
-# What no object has: it comes from files, cameras and programs, whatever the pictures show.
+# What no object has, where it is measured: it comes from files, cameras and programs, whatever pictures show.
 TRACES = frozenset((*_FILES, *_LINES, *_FRINGES))
 COLOUR = frozenset((*_CASTS, *_WARM, *_GREEN, *_SATURATION, *_CHANNELS, *_FRINGES, "colour noise"))
 TONE = frozenset((*_LIGHT, *_LEVELS, *_CHANNELS, "light spot"))
@@ -50,6 +50,8 @@ FROM_OWN, FROM_OTHERS = 0.9, 0.95
 FAIRLY_FROM_OWN, HARDLY_LIKE_OTHERS = 0.75, 0.97
 # From this area on, the class's images without it already have more of it than other classes.
 TAIL = 0.9
+# From this area on, its own measure tells the images that have it from others.
+TOLD = 0.8
 
 
 def pictured(examined: Examined, values: Values, candidate: Candidate) -> bool:
@@ -61,21 +63,27 @@ def pictured(examined: Examined, values: Values, candidate: Candidate) -> bool:
     changes little. A forest is grown on these to tell the images that have the attribute from the class's others,
     or from those of other classes if nearly all of the class have it; each image is judged by the trees that did
     not grow from it. It may be pictured as well if the class's others already have more of it than other classes:
-    then they are only the farthest of a class that is so. False for what nothing pictured has (`TRACES`), for what
-    is of no kind, and with too few images to compare.
+    then they are only the farthest of a class that is so. False for what nothing pictured has (`TRACES`), if its
+    measure tells these images apart: to a network, rain may be as fine lines are. False as well for what is of no
+    kind, and with too few images to compare.
     """
     changing = [changing for kind, changing in CHANGE.items() if candidate.attribute in kind]
-    if candidate.attribute in TRACES or not changing:
+    if not changing:
         return False
     choosing = examined.choosing & ~np.isnan(values).any(1) & ~np.isnan(candidate.value)
     mine, has = examined.labels == candidate.class_number, candidate.has
     group, own, others = choosing & mine & has, choosing & mine & ~has, choosing & ~mine & ~has
     if min(group.sum(), others.sum()) < FEWEST:
         return False
+    few = own.sum() < FEWEST
+    if candidate.attribute in TRACES:
+        column = NAMES.index(candidate.attribute)
+        told = area_under_curve(values[group, column], values[others if few else own, column])
+        if (max(told, 1 - told) if ATTRIBUTES[column].little else told) >= TOLD:
+            return False
     alone = np.array([not any(name in some for some in changing) for name in NAMES])
     if candidate.added is not None:
         alone &= _hardly_changed(examined, values, others, candidate.added)
-    few = own.sum() < FEWEST
     if not few and _more_of_it(candidate.value, group, own, others) >= TAIL:
         return True
 
