@@ -197,7 +197,8 @@ def _seconds_of_finding(images: ImageSet, looked_at: int, choosing: int, classes
     """Return how long finders take: measuring images, and asking about edits; `one` is the time of a decision."""
     measurements = OF_IMAGE * looked_at + OF_CLASS * min(classes, MOST_CLASSES)
     seconds = measurements * _seconds_of_measuring(images)
-    if 2 <= classes <= answered.MOST_CLASSES and choosing // classes >= answered.FEWEST:
+    enough = 2 <= classes <= answered.MOST_CLASSES and choosing // classes >= answered.FEWEST
+    if enough and not answered.too_large(images):
         edits = answered.asked_about(photo_edits(images))
         seconds += answered.most_asked(choosing // classes, classes, len(edits)) * one
         seconds += (answered.ASKED + answered.SCREENED) * _seconds_of_editing(images, edits)

@@ -1,11 +1,16 @@
 """What inner layers see of images is one row each, beside their looks or alone, and the same however it is asked."""
 
+import weakref
+from collections.abc import Iterator
+
 import numpy as np
+import pytest
 import torch
 from tests.diagnosis.attributes.conftest import Photographs
 from torch import Tensor, nn
 
 from nearsight.data import ImageSet, MemoryImages
+from nearsight.diagnosis.attributes import inner
 from nearsight.diagnosis.attributes.looks import Looks, looks_of
 from nearsight.diagnosis.attributes.looks_inside import CHANNELS, LooksInside
 from nearsight.diagnosis.attributes.measuring import measure_all
@@ -66,3 +71,25 @@ def test_a_model_without_layers_has_none(photographs: Photographs) -> None:
     )
     examined = Examined(images, blind, None, CHOOSING)
     assert LooksInside.of(Looks(examined, measure_all(pictures))) is None
+
+
+def test_images_are_looked_at_as_they_come(photographs: Photographs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that edited copies of large images are not all held at once."""
+    pictures = photographs(COUNT, side=SIDE)
+    both = seen(pictures, nn.Conv2d(3, WIDTH, 3), nn.BatchNorm2d(WIDTH), nn.ReLU())
+    assert both is not None
+    at_once = 5
+    monkeypatch.setattr(inner, "PIXELS_TOGETHER", at_once * SIDE**2)
+    made: list[weakref.ref[Tensor]] = []
+
+    def edited() -> Iterator[Tensor]:
+        for picture in pictures:
+            copy = picture.clone()
+            made.append(weakref.ref(copy))
+            yield copy
+            del copy
+            # One batch is let go when the next is complete.
+            assert sum(one() is not None for one in made) <= 2 * at_once + 1
+
+    np.testing.assert_allclose(both.look(edited(), range(COUNT)), both.of_all, atol=1e-4)
+    assert len(made) == COUNT

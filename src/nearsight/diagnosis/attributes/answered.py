@@ -1,7 +1,7 @@
 """Edits that the classifier answers with a class, and images of this class that look as if they had been made."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Protocol
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nearsight.data import ImageSet
 from nearsight.diagnosis.attributes import edits
 from nearsight.diagnosis.attributes.discriminants import Direction, alike, precision_of
 from nearsight.diagnosis.attributes.edits import Way, middle_strength
@@ -35,6 +36,8 @@ Mask = NDArray[np.bool_]
 
 # Classes with fewer images that choose are skipped; with more classes than this, too few images of each are asked.
 FEWEST, MOST_CLASSES = 20, 50
+# If images have more pixels than this in the mean, the edits that are no photographs' take half an hour or more, too.
+MOST_PIXELS = 2**22
 # Images on which the classifier is asked about each edit. It answers with a class if so many of them become it, and
 # so many times as many as become any one other class; or if the class's score rises by so many standard errors, and
 # by more than those of all but so many others.
@@ -123,8 +126,11 @@ class Seen(Protocol):
     def classes(self, fewest: int) -> list[int]:
         """Return the numbers of the classes of which so many images choose."""
 
-    def look(self, images: Sequence[Tensor], places: Sequence[int]) -> Values:
-        """Return what images look like, float32 (n, numbers); of edited ones, with the places of the originals."""
+    def look(self, images: Iterable[Tensor], places: Sequence[int]) -> Values:
+        """Return what images look like, float32 (n, numbers); of edited ones, with the places of the originals.
+
+        Images are looked at as they come, so that few are held at once.
+        """
 
     def edit(self, way: Way, strength: float) -> EditOf:
         """Return how a way changes what is seen of an image, which has a place."""
@@ -142,10 +148,10 @@ class Answers:
     @staticmethod
     def of(looks: Seen, asked: Sequence[Likeness] | None = None) -> "Answers":
         """Ask the classifier about edits, by default those of whole images, for the classes with enough images."""
-        classes = looks.classes(FEWEST)
-        if not 2 <= len(classes) <= MOST_CLASSES:
+        classes, images = looks.classes(FEWEST), looks.examined.images
+        if not 2 <= len(classes) <= MOST_CLASSES or too_large(images):
             return Answers(())
-        ways = asked_about(photo_edits(looks.examined.images)) if asked is None else asked
+        ways = asked_about(photo_edits(images)) if asked is None else asked
         return Answers(tuple(_answers(looks, classes, ways)))
 
     def with_class(self, number: int) -> list[Likeness]:
@@ -182,6 +188,11 @@ def find_answered(looks: Seen, answers: Answers, first: Seen | None = None) -> I
         candidate = seen.candidate(one)
         if seen.clean(one, candidate):
             yield replace(candidate, pictured=pictured(examined, looks.values, candidate))
+
+
+def too_large(images: ImageSet) -> bool:
+    """Say whether images have so many pixels in the mean that asking about edits of them takes too long."""
+    return bool(images.sizes.prod(1).mean() > MOST_PIXELS)
 
 
 def asked_about(photo: Sequence[Likeness] = PHOTO_EDITS) -> list[Likeness]:
@@ -585,7 +596,7 @@ class _Seen:
 
     def _looks_of(self, pictures: DecodedImages, edit: EditOf) -> Numbers:
         places = pictures.places.tolist()
-        edited = [edit(one, place) for one, place in zip(pictures, places, strict=True)]
+        edited = (edit(one, place) for one, place in zip(pictures, places, strict=True))
         return self.scale(self.looks.look(edited, places))
 
     def _strength(self, worth: _Worth, places: NDArray[np.int64]) -> float:

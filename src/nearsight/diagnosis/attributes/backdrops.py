@@ -1,6 +1,6 @@
 """What is measured of the background of a picture whose object is known, and what the object beside it looks like."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -115,7 +115,7 @@ class Backdrops:
         labels = self.examined.labels[self.grown]
         return [number for number in np.unique(labels).tolist() if (labels == number).sum() >= fewest]
 
-    def look(self, images: Sequence[Tensor], places: Sequence[int]) -> Values:
+    def look(self, images: Iterable[Tensor], places: Sequence[int]) -> Values:
         """Return what the backgrounds of images look like, float32 (n, numbers), of which all are known."""
         found = [self._look(image, place) for image, place in zip(images, places, strict=True)]
         known = [one for one in found if one is not None]

@@ -1,6 +1,6 @@
 """What the inner layers of a network see of images, as a row of numbers for each; and a change of what they see."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -103,7 +103,7 @@ class InnerLayers:
             found: list[Values] = []
             for start in range(0, len(own), TOGETHER):
                 step(start)
-                found += self.see_each([images.image(place) for place in own[start : start + TOGETHER]])
+                found += self.see_each(images.image(place) for place in own[start : start + TOGETHER])
             return found
 
         return np.stack([*chain.from_iterable(processes.each(seen))])
@@ -117,10 +117,10 @@ class InnerLayers:
         (row,) = self.see_each([image])
         return row
 
-    def see_each(self, images: Sequence[Tensor]) -> list[Values]:
+    def see_each(self, images: Iterable[Tensor]) -> list[Values]:
         """Return the same of several images; those of one size pass through the network together."""
         found: list[Values] = []
-        for some in _together(images):
+        for some in together(images):
             try:
                 found += self._see(some)
             except InputError:
@@ -218,7 +218,7 @@ def _pass(decision: Decision, images: Sequence[Tensor]) -> int:
     return len(tiles) // len(images)
 
 
-def _together(images: Sequence[Tensor]) -> Iterator[list[Tensor]]:
+def together(images: Iterable[Tensor]) -> Iterator[list[Tensor]]:
     """Yield consecutive images of one size, few enough to be held in the network at once."""
     some: list[Tensor] = []
     for image in images:

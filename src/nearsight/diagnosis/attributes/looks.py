@@ -1,6 +1,6 @@
 """All that is measured of each image as one row: the named attributes, and a profile without names."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -66,7 +66,7 @@ class Looks:
         grown = np.unique(self.examined.labels[self.grown]).tolist()
         return [number for number in grown if (labels == number).sum() >= fewest]
 
-    def look(self, images: Sequence[Tensor], places: Sequence[int]) -> Values:
+    def look(self, images: Iterable[Tensor], places: Sequence[int]) -> Values:
         """Return the looks of images, float32 (n, numbers), wherever they are in the set."""
         del places
         return np.stack([looks_of(image) for image in images])

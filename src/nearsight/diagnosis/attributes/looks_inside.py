@@ -1,6 +1,6 @@
 """What the network's inner layers see of images, alone or beside how they look, as one row of numbers each."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nearsight.diagnosis.attributes.edits import Way
-from nearsight.diagnosis.attributes.inner import NUMBERS, InnerLayers
+from nearsight.diagnosis.attributes.inner import NUMBERS, InnerLayers, together
 from nearsight.diagnosis.attributes.looks import Looks
 from nearsight.diagnosis.candidates import Edit, EditOf, Examined
 from nearsight.errors import InputError
@@ -92,10 +92,16 @@ class LooksInside:
         """Return the numbers of the classes of which so many images choose."""
         return self.looks.classes(fewest)
 
-    def look(self, images: Sequence[Tensor], places: Sequence[int]) -> Values:
-        """Return what is seen of images, float32 (n, numbers)."""
-        inside = self._inside(images)
-        return np.concatenate([self.looks.look(images, places), inside], axis=1) if self.joined else inside
+    def look(self, images: Iterable[Tensor], places: Sequence[int]) -> Values:
+        """Return what is seen of images, float32 (n, numbers); few are held at once."""
+        rows, done = [], 0
+        for some in together(images):
+            row = self._inside(some)
+            if self.joined:
+                row = np.concatenate([self.looks.look(some, places[done : done + len(some)]), row], axis=1)
+            rows.append(row)
+            done += len(some)
+        return np.concatenate(rows)
 
     def edit(self, way: Way, strength: float) -> EditOf:
         """Return how a way changes an image, wherever it is in the set."""
@@ -105,7 +111,7 @@ class LooksInside:
         """Return the same for an image of no set."""
         return self.looks.whole(way, strength)
 
-    def _inside(self, images: Sequence[Tensor]) -> Values:
+    def _inside(self, images: Iterable[Tensor]) -> Values:
         return np.stack(self.layers.see_each(images))[:, _chosen(self.layers)]
 
 

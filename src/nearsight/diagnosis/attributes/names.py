@@ -76,7 +76,7 @@ class Names:
         layers = self.layers
         pictures = layers.examined.pictures_at(layers.grown[self._places])
         places = pictures.places.tolist()
-        edited = [edit(one, place) for one, place in zip(pictures, places, strict=True)]
+        edited = (edit(one, place) for one, place in zip(pictures, places, strict=True))
         moved = self._scale(layers.look(edited, places)) - self._plain[self._places]
         return np.asarray(moved.mean(0), dtype=np.float64)
 

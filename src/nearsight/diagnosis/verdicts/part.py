@@ -11,6 +11,7 @@ from torch import Tensor
 
 from nearsight.data import ImageSet
 from nearsight.data.joined_images import chosen_of
+from nearsight.diagnosis.attributes.answered import MOST_PIXELS, too_large
 from nearsight.diagnosis.box import Box
 from nearsight.diagnosis.candidates import UNASKED, Examined
 from nearsight.diagnosis.choosing import choosing_half
@@ -177,6 +178,11 @@ def _measure(subject: Subject, seen: Sequence[Seen]) -> Verdicts | Nothing:
         halves, examined = (_parted(subject, one, seen) for one in (halves, examined))
     if not examined.choosing.any():
         return Nothing("no class has two images, one to choose and one to test what is searched for")
+    if subject.parted is None and too_large(examined.images):
+        subject.tell(
+            f"images have more than {MOST_PIXELS / 2**20:.0f} megapixels in the mean, and editing them takes long: "
+            "verdicts are searched for without asking the network which edits it answers with a class"
+        )
     subject.progress.say("verdicts: what images of a class share, and whether the decision depends on it")
     atlas = REASONS.of(subject.found)
     tile = subject.bound.require_tile() if atlas is not None else None

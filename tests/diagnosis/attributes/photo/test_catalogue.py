@@ -1,18 +1,26 @@
 """Every edit of photographs changes a picture, more so the stronger it is, and never its argument."""
 
 from collections import Counter
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
 import torch
 from tests.diagnosis.attributes.conftest import Photographs
 
-from nearsight.data import ImageSet, MemoryImages
+from nearsight.data import ImageSet
+from nearsight.diagnosis.attributes.answered import too_large
 from nearsight.diagnosis.attributes.kinds import EDITED, NAMES
 from nearsight.diagnosis.attributes.likeness import Likeness
 from nearsight.diagnosis.attributes.photo.catalogue import PHOTO_EDITS, photo_edits
 
 NOT_MEASURED = {"cast"}
+
+
+def sized(sides: tuple[int, ...]) -> ImageSet:
+    """A set of square images, of which only the sizes are asked."""
+    return cast("ImageSet", SimpleNamespace(sizes=np.array([(side, side) for side in sides])))
 
 
 @pytest.mark.parametrize("likeness", PHOTO_EDITS, ids=lambda one: one.way.name)
@@ -57,7 +65,8 @@ def test_each_way_is_there_once_and_its_kind_is_known() -> None:
 
 
 def test_very_large_images_are_not_edited() -> None:
-    for side, count in ((1400, len(PHOTO_EDITS)), (1500, 0)):
-        held = MemoryImages(torch.zeros(2, 3, side, side, dtype=torch.uint8), ("",) * 2)
-        images = ImageSet("toy", "test", ("a", "b"), np.arange(2), held)
-        assert len(photo_edits(images)) == count
+    # A few of millions of pixels among small ones take as long as many.
+    for sides, count in (((1400,) * 3, len(PHOTO_EDITS)), ((1500,) * 3, 0), ((2600, 20, 20), 0)):
+        assert len(photo_edits(sized(sides))) == count
+        assert not too_large(sized(sides))
+    assert too_large(sized((2100, 2100)))
