@@ -226,7 +226,7 @@ def test_a_network_that_refuses_whole_images_is_diagnosed_on_tiles(
     assert all(
         row.agreement.value is None and row.accuracy.value is not None for row in found["protocols"].rows
     )
-    assert "compares tiles with the full pass" in found.absent["locality"]
+    assert "takes tiles of one size only" in found.absent["locality"]
     assert found["faithfulness"].protocol == "mean-logit"
     assert "as by the full pass" not in " ".join(found.sentences())
     check_files(found, tmp_path)

@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nearsight.diagnosis.locality.part import NO_FULL_PASS
 from nearsight.diagnosis.reliance.part import NO_REGION
 from nearsight.errors import InputError
 from nearsight.settings.protocols import MEAN_LOGIT
 
 # Why a part that could find nothing had no entry; all other parts always had one, or were left out.
-ABSENT = {"reliance": NO_REGION, "locality": NO_FULL_PASS}
+ABSENT = {
+    "reliance": NO_REGION,
+    "locality": "locality is left out: it compares tiles with the full pass",
+}
 
 # What errors and labels followed at that time, whatever the classifier was trained on.
 DECISION = MEAN_LOGIT

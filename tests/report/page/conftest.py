@@ -114,7 +114,10 @@ def make_diagnosis() -> Make:
                         estimate(0.3 - tile / 220, count, None),
                     )
                     for tile in (8, 16, 24, 32, 48, 64)
-                )
+                ),
+                whole=estimate(0.61, count),
+                own=estimate(0.58, count),
+                decided="mean-logit, tile 16, stride 16",
             ),
             "faithfulness": Faithfulness(
                 "mean-logit",

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nearsight.diagnosis.locality.sizes import SizeRow
+from nearsight.diagnosis.locality.sizes import Locality, SizeRow
 from nearsight.report.page.charts import BOTTOM, LEFT, RIGHT, TOP, locality_chart, strip
 from nearsight.statistics import Estimate
 
@@ -34,7 +34,7 @@ def row(tile: int, *values: float | None) -> SizeRow:
 
 @given(st.lists(st.tuples(st.integers(1, 500), shares, shares, shares), min_size=1, max_size=6))
 def test_points_are_at_their_values(rows: list[tuple[int, float, float, float]]) -> None:
-    chart = locality_chart([row(*values) for values in sorted(rows)])
+    chart = locality_chart(Locality(tuple(row(*values) for values in sorted(rows))))
     for place, curve in enumerate(("accuracy", "agreement", "single"), start=1):
         [found] = [one for one in chart.lines if one.kind == curve]
         for point, values in zip(found.points, sorted(rows), strict=True):
@@ -44,9 +44,20 @@ def test_points_are_at_their_values(rows: list[tuple[int, float, float, float]])
 
 
 def test_a_size_without_a_value_has_no_point() -> None:
-    chart = locality_chart([row(8, 0.5, None, 0.2), row(16, 0.6, 0.7, 0.3)])
+    chart = locality_chart(Locality((row(8, 0.5, None, 0.2), row(16, 0.6, 0.7, 0.3))))
     assert {curve.kind: len(curve.points) for curve in chart.lines} == {
         "accuracy": 2,
         "agreement": 1,
         "single": 2,
     }
+
+
+def test_the_own_decision_is_a_line_across_and_so_is_the_full_pass_if_it_is_another() -> None:
+    own, whole = (Estimate(value, None, None, 1, None) for value in (0.5, 1.0))
+    rows = (row(8, 0.5, 0.6, 0.2), row(16, 0.6, 0.7, 0.3))
+    chart = locality_chart(Locality(rows, whole, own, "mean-logit, tile 16, stride 8"))
+    assert [(level.kind, level.y) for level in chart.levels] == [("own", (TOP + BOTTOM) / 2), ("whole", TOP)]
+    assert chart.levels[0].label == "accuracy of its own decision (mean-logit, tile 16, stride 8)"
+    [level] = locality_chart(Locality(rows, own=own)).levels
+    assert level.label == "accuracy of the full pass (full-pass)"
+    assert locality_chart(Locality(rows, whole)).levels == ()

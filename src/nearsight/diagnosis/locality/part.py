@@ -9,24 +9,31 @@ from nearsight.diagnosis.part import Nothing, Part
 from nearsight.diagnosis.subject import Subject
 from nearsight.diagnosis.table import ESTIMATE, Column, Table
 from nearsight.numbers import counted
-from nearsight.settings.protocols import MEAN_LOGIT, scored_by
+from nearsight.settings.protocols import FULL_PASS
 from nearsight.statistics.writing import with_interval
 
-# Without a full pass, there is nothing that tiles could agree with.
-NO_FULL_PASS = "locality is left out: it compares tiles with the full pass"
+TOO_LARGE = (
+    "locality is left out: it reads images again at each size of tiles, and some are too large to be held"
+)
+ONE_SIZE = "locality is left out: the model takes tiles of one size only"
 
 
 def _measure(subject: Subject, _seen: Sequence[None]) -> Locality | Nothing:
-    if not subject.takes_whole:
-        return Nothing(NO_FULL_PASS)
+    if subject.parted is not None:
+        return Nothing(TOO_LARGE)
     subject.progress.say("locality: how well tiles of other sizes do")
-    return measure_locality(
-        subject.bound,
+    found = measure_locality(
+        subject.decision,
         subject.images,
+        subject.evaluation.scores,
+        subject.grids,
         seed=subject.seed,
         leave_out=subject.tell,
         progress=subject.progress,
     )
+    if not subject.decision.whole and [row.tile for row in found.sizes] == [subject.bound.tile]:
+        return Nothing(ONE_SIZE)
+    return found
 
 
 def _sentences(found: Locality, _about: Findings) -> Iterator[str]:
@@ -38,15 +45,21 @@ def _leads(found: Locality, _about: Findings) -> Iterator[Lead]:
     if not found.sizes:
         return
     enough = found.smallest
+    by = "the full pass" if found.decided == FULL_PASS else found.decided
     if found.at_chance:
-        yield Lead("what it needs", "not known", "as the full pass is right no more often than by chance")
+        yield Lead("what it needs", "not known", f"as {by} is right no more often than by chance")
+    elif enough is None and found.partial and found.decided != FULL_PASS:
+        yield Lead("what it needs", "its own tiles", f"{found.decided}; {found.losses(1)}")
     elif enough is None:
         yield Lead("what it needs", "whole images", found.losses(1) or "no smaller tile was taken")
     else:
-        # A loss that does not show may still be there: the interval says how large it can be.
-        scored = scored_by(MEAN_LOGIT, enough.tile, enough.stride)
-        lost = f"{with_interval(enough.drop)} points"
-        says = f"on {counted(enough.accuracy.n or 0, 'image')}, full-pass minus {scored} is {lost}"
+        count = counted(enough.accuracy.n or 0, "image")
+        if found.scored(enough) == found.decided:
+            says = f"as it decides; {found.losses(1) or 'no smaller tile was taken'}, on {count}"
+        else:
+            # A loss that does not show may still be there: the interval says how large it can be.
+            lost = f"{with_interval(enough.drop)} points"
+            says = f"on {count}, {found.decided} minus {found.scored(enough)} is {lost}"
         yield Lead("smallest tiles without a proven loss", f"{enough.tile} px", says)
 
 

@@ -1,23 +1,25 @@
-"""How near-sighted a classifier is: accuracy and agreement with the full pass, by tile size."""
+"""How near-sighted a classifier is: what its decision loses on tiles of other sizes."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from nearsight.data import ImageSet
+from nearsight.diagnosis.decision import Decision
 from nearsight.diagnosis.draw import draw
-from nearsight.diagnosis.protocols.agreement import protocol_agreement
+from nearsight.diagnosis.protocols.agreement import accuracy_under, agreement_with
 from nearsight.evaluation import correctness, predict, tile_scores
 from nearsight.evidence import TiledModel
 from nearsight.numbers import counted
 from nearsight.progress import SILENT, Progress
 from nearsight.settings.protocols import FULL_PASS, MEAN_LOGIT, SINGLE_TILE, scored_by
 from nearsight.statistics import Estimate, accuracy_estimate, mean_estimate
-from nearsight.statistics.writing import whole_per_cent
+from nearsight.statistics.writing import points, whole_per_cent, with_interval
+from nearsight.tiles import TileGrid
 
 SIZES = 6
 LIMIT = 400
@@ -25,10 +27,10 @@ LIMIT = 400
 
 @dataclass(frozen=True)
 class SizeRow:
-    """Tiles of one size, in pixels: `tiles` per image (the mean, rounded), under `mean-logit`.
+    """Tiles of one size, in pixels: `tiles` per image (the mean, rounded).
 
-    `accuracy` and `agreement` (with the full pass) are those of images, `single` is the accuracy of one tile.
-    `drop` is the accuracy of the full pass minus `accuracy`, image by image.
+    `accuracy` and `agreement` (with the model's own decision) are those of images, `single` is the accuracy of one
+    tile. `drop` is the accuracy of the model's own decision minus `accuracy`, image by image.
     """
 
     tile: int
@@ -46,21 +48,37 @@ class SizeRow:
 
 @dataclass(frozen=True)
 class Locality:
-    """Accuracy and agreement by tile size, smallest first.
+    """Accuracy by tile size, smallest first, and what each size loses against the model's own decision.
 
-    `whole` is the accuracy of the full pass on the same images; its chance is that of the same predictions
-    assigned at random. None in older files.
+    `decided` says how that decision is made, and `own` is its accuracy on the same images; its chance is that of the
+    same predictions assigned at random. `whole` is that of the full pass if that is another protocol, None if the
+    model takes no whole images. `protocol` is that under which the sizes are scored. Older files compare with the
+    full pass, whatever the decision: they have no `own`, and their `whole` may be None, too.
     """
 
     sizes: tuple[SizeRow, ...]
     whole: Estimate | None = None
+    own: Estimate | None = None
+    decided: str = FULL_PASS
+    protocol: str = MEAN_LOGIT
+
+    @property
+    def against(self) -> str:
+        """What the sizes are compared with."""
+        return "the full pass" if self.decided == FULL_PASS else "its own decision"
+
+    @property
+    def reference(self) -> Estimate | None:
+        """The accuracy of what the sizes are compared with; None in older files."""
+        return self.whole if self.own is None else self.own
 
     @property
     def at_chance(self) -> bool:
-        """Whether the full pass is right no more often than by chance, so that there is nothing to lose."""
-        if self.whole is None or self.whole.low is None or self.whole.chance is None:
+        """Whether the decision is right no more often than by chance, so that there is nothing to lose."""
+        found = self.reference
+        if found is None or found.low is None or found.chance is None:
             return False
-        return self.whole.low <= self.whole.chance
+        return found.low <= found.chance
 
     @property
     def partial(self) -> tuple[SizeRow, ...]:
@@ -69,17 +87,21 @@ class Locality:
 
     @property
     def smallest(self) -> SizeRow | None:
-        """The smallest tiles for which no loss of accuracy against the full pass is shown; None if there are none."""
+        """The smallest tiles for which no loss of accuracy is shown; None if there are none."""
         if self.at_chance:
             return None
         return next((row for row in self.partial if row.drop.low is not None and row.drop.low <= 0), None)
 
+    def scored(self, row: SizeRow) -> str:
+        """Say how the scores of a size were made."""
+        return scored_by(self.protocol, row.tile, row.stride)
+
     def losses(self, most: int = 3) -> str:
-        """Say what the sizes below the sufficient one lose against the full pass, the largest first."""
+        """Say what the sizes below the sufficient one lose, the largest first."""
         enough = self.smallest
         smaller = [row for row in self.partial if enough is None or row.tile < enough.tile]
         return ", ".join(
-            f"{whole_per_cent(row.drop)} lost with tiles of {row.tile} pixels" for row in smaller[::-1][:most]
+            f"{_in_points(row.drop)} lost with tiles of {row.tile} pixels" for row in smaller[::-1][:most]
         )
 
     def sentence(self) -> str:
@@ -92,34 +114,49 @@ class Locality:
         """
         if not self.sizes:
             return ""
-        if self.at_chance and self.whole is not None:
+        by = "in the full pass" if self.decided == FULL_PASS else f"under {self.decided}"
+        if self.at_chance and (own := self.reference) is not None:
             return (
-                "nothing can be said about how near-sighted it is: in the full pass it is right no more often "
-                "than by "
-                f"chance ({whole_per_cent(self.whole)} of {self.whole.n:,} images)"
+                f"nothing can be said about how near-sighted it is: {by} it is right no more often than by "
+                f"chance ({whole_per_cent(own)} of {own.n:,} images)"
             )
-        found, losses = self.smallest, self.losses()
-        if found is None and not self.partial:
+        if not self.partial:
             return "no tile smaller than the image was taken, so nothing can be said about how near-sighted it is"
-        if found is None:
-            widest = self.partial[-1]
+        return f"{self._needed(by)}{self._of_whole()}"
+
+    def _needed(self, by: str) -> str:
+        found, losses = self.smallest, self.losses()
+        if found is None and self.decided != FULL_PASS:
             return (
-                f"it needs whole images: under {scored_by(MEAN_LOGIT, widest.tile, widest.stride)} it is less "
-                f"accurate than in the full pass; {losses}"
+                f"every size of tiles that was tried loses against its own decision, {self.decided}: {losses}"
             )
+        if found is None:
+            widest = self.scored(self.partial[-1])
+            return f"it needs whole images: under {widest} it is less accurate than {by}; {losses}"
         limit = f" ({losses})" if losses else ", the smallest tried"
+        accurate = f"it is {whole_per_cent(found.accuracy)} accurate"
+        if self.scored(found) == self.decided:
+            own = f"no loss of accuracy shows with its own tiles of {found.tile} pixels"
+            return f"{own}{limit}: {by} {accurate} on {found.accuracy.n} images"
         most = round(max(0.0, 100 * (found.drop.high or 0.0)))
+        of_own = "" if self.decided == FULL_PASS else f" ({self.decided})"
         return (
-            f"no loss of accuracy shows with tiles of {found.tile} pixels{limit}: under "
-            f"{scored_by(MEAN_LOGIT, found.tile, found.stride)} it is "
-            f"{whole_per_cent(found.accuracy)} accurate, at most {counted(most, 'point')} below the full pass, and "
+            f"no loss of accuracy shows with tiles of {found.tile} pixels{limit}: under {self.scored(found)} "
+            f"{accurate}, at most {counted(most, 'point')} below {self.against}{of_own}, and "
             f"agrees with it on {whole_per_cent(found.agreement)} of {found.accuracy.n} images"
         )
 
+    def _of_whole(self) -> str:
+        if self.whole is None or self.decided == FULL_PASS:
+            return ""
+        return f"; under full-pass, by which it does not decide, it is {whole_per_cent(self.whole)} accurate"
+
 
 def measure_locality(
-    bound: TiledModel,
+    decision: Decision,
     images: ImageSet,
+    scores: Mapping[str, NDArray[np.float32]],
+    grids: Sequence[TileGrid],
     *,
     sizes: Sequence[int] | None = None,
     limit: int = LIMIT,
@@ -127,55 +164,66 @@ def measure_locality(
     leave_out: Callable[[str], None] = SILENT.warn,
     progress: Progress = SILENT,
 ) -> Locality:
-    """Measure a model on tiles of several sizes of the same images, each size on a covering grid.
+    """Measure what a model's decision loses on tiles of several sizes of the same images.
 
     >>> from nearsight.data import MemoryImages
-    >>> from nearsight.models import Architecture, Classifier, Preprocessing
-    >>> pixels = torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1).expand(2, 3, 8, 8)
+    >>> pixels = torch.tensor([-1.0, 1.0]).view(2, 1, 1, 1).expand(2, 3, 8, 8)
     >>> toy = ImageSet("toy", "test", ("dark", "light"), np.array([0, 1]), MemoryImages(pixels, ("a", "b")))
-    >>> class Light(torch.nn.Module):
-    ...     def forward(self, images):
-    ...         return torch.stack([-images.mean((1, 2, 3)), images.mean((1, 2, 3))], dim=1)
-    >>> halves = Preprocessing((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-    >>> classifier = Classifier(Light().eval(), Architecture("light", 2), toy.classes, 4, halves)
-    >>> found = measure_locality(TiledModel(classifier), toy)
+    >>> def light(images):
+    ...     return torch.stack([-images.mean((1, 2, 3)), images.mean((1, 2, 3))], dim=1)
+    >>> decision = Decision(TiledModel(light, tile=4, classes=toy.classes), "full-pass")
+    >>> scores = {"full-pass": decision.scores(pixels)}
+    >>> found = measure_locality(decision, toy, scores, [TileGrid(8, 8, 4, 1)] * 2)
     >>> [(row.tile, row.tiles, row.accuracy.value) for row in found.sizes]
     [(2, 49, 1.0), (4, 9, 1.0), (5, 9, 1.0), (6, 4, 1.0), (7, 4, 1.0), (8, 1, 1.0)]
 
-    By default, `sizes` are half of the bound tile, that tile, and from there to the short side of the smallest
-    image in four equal ratios; sizes that the model does not accept are left out, and `leave_out` is told of
-    them. Tiles overlap by half. At most `limit` images, drawn with `seed`, take part. `progress` is told how many
-    sizes are done.
+    `scores` are those of all images, float32 (n, classes), under the decision's protocol and, if the model takes
+    whole images, `full-pass`; `grids` are the tile grids of all images. By default, `sizes` are half of the bound
+    tile, that tile, and from there to the short side of the smallest image in four equal ratios; sizes that the
+    model does not accept are left out, and `leave_out` is told of them. Each size is on a covering grid, and tiles
+    overlap by half. At most `limit` images, drawn with `seed`, take part. `progress` is told how many sizes are
+    done.
     """
-    order = draw(len(images), limit, seed)
+    bound, order = decision.bound, draw(len(images), limit, seed)
     if not len(order):
         return Locality(())
-    labels = images.labels[order]
-    shortest: list[int] = []
-
-    def resized() -> Iterator[Tensor]:
-        for i in order.tolist():
-            image = bound.resize(images.image(i))
-            shortest.append(min(image.shape[1:]))
-            yield image
-
-    full_scores = bound.full_pass(resized()).float().numpy()
-    tile, _ = bound.sides()
-    asked = sorted(sizes or sizes_between(tile, min(shortest)))
+    labels, own = images.labels[order], scores[decision.protocol][order]
+    tile, stride = bound.sides()
+    shortest = min(min(grids[i].height, grids[i].width) for i in order)
+    asked = sorted(sizes or sizes_between(tile, shortest))
     chosen = [size for size in asked if takes(bound, size)]
     if refused := [str(size) for size in asked if size not in chosen]:
         leave_out(f"locality leaves out tiles of {', '.join(refused)} pixels, which the model does not take")
+    protocol = MEAN_LOGIT if decision.whole else decision.protocol
     rows = []
     for done, size in enumerate(chosen, start=1):
         maps = bound.at(size, half_stride(size), "covering").maps(images.image(i) for i in order.tolist())
-        scores, votes, tiles = [], [], []
+        together, votes, tiles = [], [], []
         for evidence_map in maps:
-            scores.append(tile_scores(MEAN_LOGIT, evidence_map).numpy())
+            together.append(tile_scores(protocol, evidence_map).numpy())
             votes.append(tile_scores(SINGLE_TILE, evidence_map).numpy())
             tiles.append(len(evidence_map.grid))
-        rows.append(_size_row(size, tiles, full_scores, np.stack(scores), np.stack(votes), labels))
+        found = np.stack(together)
+        right = correctness(decision.protocol, own, labels) - correctness(protocol, found, labels)
+        rows.append(
+            SizeRow(
+                size,
+                round(float(np.mean(tiles))),
+                accuracy=accuracy_under(protocol, found, labels),
+                agreement=agreement_with(predict(own).astype(np.int64), protocol, found),
+                single=accuracy_under(SINGLE_TILE, np.stack(votes), labels),
+                drop=mean_estimate(right, chance=0.0),
+            )
+        )
         progress.count("measuring tile sizes", done, len(chosen))
-    return Locality(tuple(rows), _of_whole(full_scores, labels))
+    whole = None if decision.whole else scores.get(FULL_PASS)
+    return Locality(
+        tuple(rows),
+        whole=None if whole is None else _beyond_chance(whole[order], labels),
+        own=_beyond_chance(own, labels),
+        decided=scored_by(decision.protocol, tile, stride),
+        protocol=protocol,
+    )
 
 
 def half_stride(tile: int) -> int:
@@ -211,27 +259,12 @@ def takes(bound: TiledModel, size: int) -> bool:
         return False
 
 
-def _of_whole(scores: NDArray[np.float32], labels: NDArray[np.int64]) -> Estimate:
+def _beyond_chance(scores: NDArray[np.float32], labels: NDArray[np.int64]) -> Estimate:
+    """Return the accuracy of scores; its chance is that of the same predictions assigned at random."""
     predictions, classes = predict(scores), scores.shape[1]
     predicted, known = (np.bincount(one, minlength=classes) / len(labels) for one in (predictions, labels))
     return accuracy_estimate(predictions == labels, chance=float(predicted @ known))
 
 
-def _size_row(
-    size: int,
-    tiles: list[int],
-    full: NDArray[np.float32],
-    scores: NDArray[np.float32],
-    votes: NDArray[np.float32],
-    labels: NDArray[np.int64],
-) -> SizeRow:
-    rows = protocol_agreement({FULL_PASS: full, MEAN_LOGIT: scores, SINGLE_TILE: votes}, labels)
-    right = correctness(FULL_PASS, full, labels) - correctness(MEAN_LOGIT, scores, labels)
-    return SizeRow(
-        size,
-        round(float(np.mean(tiles))),
-        accuracy=rows[1].accuracy,
-        agreement=rows[1].agreement,
-        single=rows[2].accuracy,
-        drop=mean_estimate(right, chance=0.0),
-    )
+def _in_points(drop: Estimate) -> str:
+    return f"{with_interval(drop, partial(points, decimals=0))} points"

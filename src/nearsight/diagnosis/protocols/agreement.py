@@ -46,24 +46,40 @@ def protocol_agreement(
     """
     if FULL_PASS not in scores:
         return tuple(
-            AgreementRow(protocol, absent(f"{FULL_PASS} is left out"), _accuracy(protocol, rows, labels))
+            AgreementRow(protocol, absent(f"{FULL_PASS} is left out"), accuracy_under(protocol, rows, labels))
             for protocol, rows in scores.items()
         )
-    full = predict(scores[FULL_PASS])
-    frequencies = np.bincount(full, minlength=scores[FULL_PASS].shape[1]) / len(full)
+    full = predict(scores[FULL_PASS]).astype(np.int64)
     return tuple(
         AgreementRow(
             protocol,
-            agreement=accuracy_estimate(
-                correctness(protocol, rows, full), chance=float(frequencies @ _frequencies(protocol, rows))
-            ),
-            accuracy=_accuracy(protocol, rows, labels),
+            agreement=agreement_with(full, protocol, rows),
+            accuracy=accuracy_under(protocol, rows, labels),
         )
         for protocol, rows in scores.items()
     )
 
 
-def _accuracy(protocol: str, scores: NDArray[np.float32], labels: NDArray[np.int64]) -> Estimate:
+def agreement_with(predictions: NDArray[np.int64], protocol: str, scores: NDArray[np.float32]) -> Estimate:
+    """Return the share of images that a protocol predicts as other `predictions` do.
+
+    >>> agreement_with(np.array([0, 1]), "vote", np.array([[0.9, 0.1], [0.8, 0.2]], dtype=np.float32)).value
+    0.5
+
+    Its chance is that of independent predictions with the same frequencies of classes.
+    """
+    frequencies = np.bincount(predictions, minlength=scores.shape[1]) / len(predictions)
+    return accuracy_estimate(
+        correctness(protocol, scores, predictions), chance=float(frequencies @ _frequencies(protocol, scores))
+    )
+
+
+def accuracy_under(protocol: str, scores: NDArray[np.float32], labels: NDArray[np.int64]) -> Estimate:
+    """Return the accuracy of scores under a protocol, with that of guessing.
+
+    >>> accuracy_under("vote", np.array([[0.9, 0.1], [0.8, 0.2]], dtype=np.float32), np.array([0, 1])).chance
+    0.5
+    """
     return accuracy_estimate(correctness(protocol, scores, labels), chance=1 / scores.shape[1])
 
 

@@ -1,9 +1,8 @@
 """Where the marks of the page's small drawings go: interval strips, and the curve of locality."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nearsight.diagnosis.locality.sizes import SizeRow
+from nearsight.diagnosis.locality.sizes import Locality
 from nearsight.statistics import Estimate
 
 
@@ -64,24 +63,39 @@ class ChartLine:
 
 
 @dataclass(frozen=True)
+class Level:
+    """An accuracy without tiles of some size, as a line across the chart; `kind` names its look."""
+
+    kind: str
+    label: str
+    y: float
+
+
+@dataclass(frozen=True)
 class LocalityChart:
-    """The curves of locality and the ticks of both axes, each with its place."""
+    """The curves of locality, the levels across them, and the ticks of both axes, each with its place."""
 
     lines: tuple[ChartLine, ...]
+    levels: tuple[Level, ...]
     across: tuple[tuple[float, str], ...]
     up: tuple[tuple[float, str], ...]
 
 
 LEFT, RIGHT, TOP, BOTTOM = 52.0, 628.0, 14.0, 252.0
-_MEASURES = (
-    ("agreement", "agreement with the full pass (mean-logit)"),
-    ("accuracy", "accuracy of the tiles together (mean-logit)"),
-    ("single", "accuracy of one tile (single-tile)"),
-)
 
 
-def locality_chart(sizes: Sequence[SizeRow]) -> LocalityChart:
+def locality_chart(found: Locality) -> LocalityChart:
     """Return where accuracy and agreement against tile size are drawn, in a chart of 640 by 300 pixels."""
+    sizes = found.sizes
+    measures = (
+        ("agreement", f"agreement with {found.against} ({found.protocol})"),
+        ("accuracy", f"accuracy of the tiles together ({found.protocol})"),
+        ("single", "accuracy of one tile (single-tile)"),
+    )
+    across = (
+        ("own", f"accuracy of {found.against} ({found.decided})", found.own),
+        ("whole", "accuracy of the full pass, by which it does not decide", found.whole),
+    )
     tiles = [row.tile for row in sizes]
     first, span = min(tiles), max(max(tiles) - min(tiles), 1)
 
@@ -105,7 +119,13 @@ def locality_chart(sizes: Sequence[SizeRow]) -> LocalityChart:
         )
 
     return LocalityChart(
-        tuple(ChartLine(measure, label, points(measure)) for measure, label in _MEASURES),
+        tuple(ChartLine(measure, label, points(measure)) for measure, label in measures),
+        tuple(
+            Level(kind, label, y(one.value))
+            for kind, label, one in across
+            # Older files have no accuracy of the model's own decision.
+            if found.own is not None and one is not None and one.value is not None
+        ),
         tuple((x(tile), str(tile)) for tile in tiles),
         tuple((y(tenth / 4), f"{25 * tenth}") for tenth in range(5)),
     )

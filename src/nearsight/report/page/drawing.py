@@ -10,7 +10,7 @@ from torch import Tensor
 from nearsight.diagnosis.errors.image_errors import Errors
 from nearsight.diagnosis.errors.part import ERRORS, ERRORS_SHOWN
 from nearsight.diagnosis.findings import Findings
-from nearsight.diagnosis.locality.sizes import SizeRow
+from nearsight.diagnosis.locality.sizes import Locality
 from nearsight.diagnosis.pictures import Picture, encode
 from nearsight.diagnosis.reasons.atlas import Atlas
 from nearsight.diagnosis.reasons.reason import AtlasTile
@@ -65,9 +65,9 @@ class Drawing:
         """Return how many cards show each confusion pair, by label and prediction."""
         return Counter((card.error.label, card.error.prediction) for card in cards)
 
-    def chart(self, sizes: Sequence[SizeRow]) -> LocalityChart:
+    def chart(self, found: Locality) -> LocalityChart:
         """Return the curves of locality."""
-        return locality_chart(sizes)
+        return locality_chart(found)
 
     def data(self) -> dict[str, Any]:
         """Return what the page's script needs to enlarge everything that was drawn."""
