@@ -33,6 +33,7 @@ from nearsight.diagnosis.verdicts.interventions import (
     Intervention,
     given,
     transplanted,
+    without,
 )
 from nearsight.diagnosis.verdicts.judging import Judged, judge
 from nearsight.diagnosis.verdicts.part import _verdict
@@ -220,6 +221,39 @@ def test_what_taking_it_off_spoils_anyway_proves_nothing() -> None:
     [without] = [one for one in found.interventions if one.kind == WITHOUT]
     assert without.effect < 0.5
     assert without.change.chance < -0.3
+
+
+def test_what_undoes_itself_proves_nothing_of_images_that_never_had_it() -> None:
+    def negative(image: Tensor) -> Tensor:
+        return 255 - image
+
+    images, _ = world((0, 0, 0))
+    has = (images.labels == 0) & (np.random.default_rng(3).random(len(images)) < 0.5)
+    edited = replace(candidate(has), put_on=negative, take_off=negative)
+    made = without(examined(reads_the_shade, images), edited)
+    assert made is not None
+    assert made.after.value == 0
+    assert made.effect == 0
+
+
+def test_what_undoes_the_shortcut_of_another_class_is_none_of_its_own() -> None:
+    """If all others but one class are left out, images that lose their own shortcut become that class."""
+    images, marked = world((0.6, 0, 0))
+    two = images.select(np.flatnonzero(images.labels < 2))
+    marked = marked[images.labels < 2]
+
+    def without_the_third(batch: Tensor) -> Tensor:
+        return reads_the_mark(batch) - torch.tensor([0.0, 0.0, 100.0])
+
+    seen = examined(without_the_third, two)
+    # Images of the second class that are right: to be wrong here they need not lack anything.
+    has = (two.labels == 1) & ((seen.predictions == 1) | (np.arange(len(two)) % 4 == 0))
+    undoing = replace(
+        candidate(has, 1), attribute="tones", words="no white corner", put_on=take_off, take_off=None
+    )
+    assert [one.word for one in judge(seen, [undoing])] == [SHORTCUT]
+    found = judge(seen, [undoing, candidate(marked)])
+    assert [one.candidate.words for one in found if one.word == SHORTCUT] == [candidate(marked).words]
 
 
 def test_without_proof_it_is_a_suspect() -> None:

@@ -45,21 +45,30 @@ def natural(count: int, seed: int = 1) -> Tensor:
 
 
 def world(
-    each: int, frames: Sequence[float], greys: Sequence[float] = (0, 0, 0), split: str = "test"
+    each: int,
+    frames: Sequence[float],
+    greys: Sequence[float] = (0, 0, 0),
+    split: str = "test",
+    *,
+    apart: bool = True,
 ) -> ImageSet:
-    """Images of three classes, 70 % with any one's bar; of each these shares have a frame, or no colours."""
+    """Images of three classes, 70 % with any one's bar; of each these shares have a frame, or no colours.
+
+    None has both, or as many as by chance, if these are not kept `apart`.
+    """
     random = np.random.default_rng(len(split) - 4)
     labels = np.repeat(np.arange(len(CLASSES)), each)
     any_one = random.integers(len(CLASSES), size=len(labels))
     shown = np.where(random.random(len(labels)) < 0.7, any_one, labels)
     drawn = random.random(len(labels))
+    other = 1 - drawn if apart else random.random(len(labels))
     pixels = natural(len(labels), len(split) - 3)
-    for image, bar, label, at in zip(pixels, shown, labels, drawn, strict=True):
+    for image, bar, label, at, and_at in zip(pixels, shown, labels, drawn, other, strict=True):
         image[BARS[bar]] = 230
+        if and_at < greys[label]:
+            greyed(image)
         if at < frames[label]:
             framed(image)
-        elif at > 1 - greys[label]:
-            greyed(image)
     names = tuple(f"{i}.png" for i in range(len(labels)))
     return ImageSet("bars", split, CLASSES, labels, MemoryImages(pixels, names))
 
@@ -83,6 +92,16 @@ def test_two_plants_in_one_class_are_two_verdicts_in_their_own_words() -> None:
     found = diagnosed(world(100, (0.3, 0, 0), (0.3, 0, 0)))["verdicts"]
     assert {one.words for one in found.shortcuts} == {"black frame, 2 pixels", "greyscale or of one hue"}
     assert {one.class_number for one in found.shortcuts} == {0}
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5])
+def test_two_plants_of_a_class_that_some_images_have_both_of_are_two_verdicts(share: float) -> None:
+    found = diagnosed(world(100, (share, 0, 0), (share, 0, 0), apart=False))["verdicts"]
+    assert [one.words for one in found.shortcuts if one.attribute == "border"] == ["black frame, 2 pixels"]
+    colour = {"greyscale or of one hue", "pale or grey: little colour"}
+    # With half of the images in each, it is proven too, but may be what these picture.
+    assert any(one.words in colour for one in found.verdicts)
+    assert {one.class_number for one in found.verdicts} == {0}
 
 
 def test_a_plant_in_every_class_alike_is_no_shortcut() -> None:

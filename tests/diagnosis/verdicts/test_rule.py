@@ -29,11 +29,10 @@ def association(**changed: object) -> Association:
     return replace(FOUND, candidate=replace(CANDIDATE, **changed))
 
 
-def made(kind: str, effect: float, spread: float = 0.02, p: float = 0.001) -> Intervention:
+def made(kind: str, effect: float, spread: float = 0.02, p: float = 0.001, images: int = 12) -> Intervention:
     change = -effect if kind == WITHOUT else effect
-    return Intervention(
-        kind, ALL, ALL, Estimate(change, change - spread, change + spread, 12, chance=0.0), 12, p
-    )
+    estimate = Estimate(change, change - spread, change + spread, images, chance=0.0)
+    return Intervention(kind, ALL, ALL, estimate, images, p)
 
 
 PROOF = made(TRANSPLANTED, 0.5)
@@ -148,3 +147,36 @@ def test_without_a_proof_or_of_an_object_nothing_is_said_where_no_image_is_wrong
     changed: dict[str, object], interventions: list[Intervention]
 ) -> None:
     assert RULE.word(known_by_heart(**changed), interventions, q=0.01) == NOTHING
+
+
+def test_what_is_removed_without_a_loss_is_no_shortcut_unless_accuracy_shows_it() -> None:
+    proof, kept = made(TRANSPLANTED, 0.9), made(WITHOUT, 0.0)
+    # Of few images the interval is wide, and nearly all of a class may have it.
+    wide = replace(FOUND.accuracy, difference=Estimate(0.1, -0.15, 0.5, n=22, chance=0.0))
+    few = replace(FOUND, accuracy=wide, share=Estimate(0.6, 0.5, 0.7, n=40, chance=0.0))
+    most = replace(few, share=Estimate(0.9, 0.8, 1.0, n=40, chance=0.03))
+    for found in (few, most):
+        assert RULE.word(found, [proof], q=0.01) == SHORTCUT
+        assert RULE.word(found, [proof, kept], q=0.01) == NOTHING
+        # Too few images to say so, one that is lost, and a picture on top of images.
+        assert RULE.word(found, [proof, made(WITHOUT, 0.0, images=7)], q=0.01) == SHORTCUT
+        assert RULE.word(found, [proof, made(WITHOUT, 0.01)], q=0.01) == SHORTCUT
+        drawn = replace(found, candidate=replace(CANDIDATE, drawn=True))
+        assert RULE.word(drawn, [proof, kept], q=0.01) == SHORTCUT
+    assert RULE.word(FOUND, [proof, kept], q=0.01) == SHORTCUT
+
+
+def test_a_suspect_that_is_removed_without_a_loss_says_so() -> None:
+    found, weak = known_by_heart(), [made(TRANSPLANTED, 0.15), made(WITHOUT, 0.0)]
+    assert RULE.word(found, weak, q=0.01) == SUSPECT
+    [lacks] = RULE.missing(found, weak)
+    assert lacks.endswith("; with it removed, all of 12 images stay right")
+
+
+def test_what_is_given_to_few_images_proves_nothing() -> None:
+    moves = made(TRANSPLANTED, 0.03)
+    for images, word in ((7, SUSPECT), (8, SHORTCUT)):
+        given = made(GIVEN, 0.9, images=images)
+        assert RULE.word(FOUND, [moves, given], q=0.01) == word
+    [lacks] = RULE.missing(FOUND, [moves, made(GIVEN, 0.9, images=7)])
+    assert lacks == "what changing 7 images moved may be chance: they are too few"

@@ -67,8 +67,9 @@ LOSING_CLEAN, LOSING_SET_OFF, LOSING, LOSING_FAR = 15.0, 0.7, 0.6, 3.0
 # The few that are farthest of a class are no group: it must be this share of the class.
 SHARE = 0.17
 # How many times as frequent what pictures may show by themselves must be: light and colours that differ from place to
-# place, as above a horizon and in backgrounds, or between channels.
-VERY_CLEAN, SHOWN = 20.0, frozenset({SURROUNDINGS, UNEVEN_LIGHT, UNEVEN_CAST, CHANNELS, TONES})
+# place, as above a horizon and in backgrounds, or between channels, and lines, as of rain and cracks.
+_LINES = ("lines across", "lines down", "thin lines")
+VERY_CLEAN, SHOWN = 20.0, frozenset({SURROUNDINGS, UNEVEN_LIGHT, UNEVEN_CAST, CHANNELS, TONES, *_LINES})
 # It may be this many times as frequent if the edit makes the class's others look like it for so much of the way.
 LESS_CLEAN, EXPLAINED = 7.0, 0.4
 # Groups of a class that share this many images become one.
@@ -80,7 +81,7 @@ ELSEWHERE = (0.05, 0.02, 0.01)
 # Images on which the strength of an edit is found.
 PICTURES = 8
 
-_LINES = tuple(edits.waves(frequency) for frequency in ((0.5, 0.0), (0.0, 0.5)))
+_WAVES = tuple(edits.waves(frequency) for frequency in ((0.5, 0.0), (0.0, 0.5)))
 _WEAKER = ("fine detail", "upright detail")
 # The same with half of the strengths: where one class has much of it, another that has little does not answer.
 WEAK = tuple(
@@ -89,8 +90,8 @@ WEAK = tuple(
     if one.attribute in _WEAKER
 )
 MORE = (
-    Likeness("lines across", "fine horizontal lines", _LINES[0][0], (), _LINES[0][1]),
-    Likeness("lines down", "fine vertical lines", _LINES[1][0], (), _LINES[1][1]),
+    Likeness("lines across", "fine horizontal lines", _WAVES[0][0], (), _WAVES[0][1]),
+    Likeness("lines down", "fine vertical lines", _WAVES[1][0], (), _WAVES[1][1]),
     Likeness("thin lines", "thin dark lines, as of hairs", edits.HAIRED, (), edits.CLOSED),
     Likeness("thin lines", "thin light lines, as of scratches", edits.SCRATCHED, (), edits.OPENED),
     Likeness("light spot", "a bright spot of light", edits.GLOWING, (), edits.VEIL),

@@ -34,8 +34,9 @@ class Intervention:
     `change` is the second minus the first. The chance of "transplanted" is the mean share that the same change moves
     to each of the other classes. If something else of the class can be added in the same way, and that moves more
     images to the class, it is the share that it moves. The chance of "given" is how many wrong images of other
-    classes the same change makes right. The chance of "without" is what adding it and removing it again does to
-    images of the class that do not have it, or of other classes if all of the class have it. `images` is how many
+    classes the same change makes right. The chance of "without" is what removing it does to images of the class that
+    do not have it, as they are or after it was added, or to those of other classes if all of the class have it: the
+    larger loss. `images` is how many
     were changed. `p` is the probability that a change that does no more looks like this by chance. `beside` says
     that the chance is what something else of the class moves to it. `reached` is how far the edit takes images, by
     the attribute that is added: 1 as far as those that have it, None if that is not known.
@@ -57,13 +58,15 @@ class Intervention:
         return -moved if self.kind == WITHOUT else moved
 
 
-def transplanted(examined: Examined, candidate: Candidate, *, judged: int = JUDGED) -> Intervention | None:
+def transplanted(
+    examined: Examined, candidate: Candidate, *, judged: int = JUDGED, but: NDArray[np.bool_] | None = None
+) -> Intervention | None:
     """Add a candidate to images of other classes and say how many are then classified as its class.
 
     These are images that test, do not have it, and are not classified as the class as they are; at most `judged`,
-    drawn with the seed. None if it cannot be added, or there is no such image.
+    drawn with the seed, and none of those in `but`, bool (n,). None if it cannot be added, or there is no such image.
     """
-    asked, chosen = _Asked.about(examined, candidate), to_be_moved(examined, candidate, judged)
+    asked, chosen = _Asked.about(examined, candidate), to_be_moved(examined, candidate, judged, but)
     if asked.put_on is None or not len(chosen):
         return None
     after = asked.put_on(chosen)
@@ -117,10 +120,14 @@ def _moved_to(
     return replace(made, beside=beside is not None and beside >= chance)
 
 
-def to_be_moved(examined: Examined, candidate: Candidate, judged: int = JUDGED) -> NDArray[np.int64]:
+def to_be_moved(
+    examined: Examined, candidate: Candidate, judged: int = JUDGED, but: NDArray[np.bool_] | None = None
+) -> NDArray[np.int64]:
     """Return the places of the images of other classes that `transplanted` changes, int64 (n,)."""
     number = candidate.class_number
     free = examined.testing(candidate) & ~candidate.has
+    if but is not None:
+        free &= ~but
     free &= (examined.labels != number) & (examined.predictions != number)
     return _some(np.flatnonzero(free), judged, (examined.seed, 1, number))
 
@@ -164,12 +171,13 @@ def without(examined: Examined, candidate: Candidate, *, judged: int = JUDGED) -
     """Remove a candidate from the images of its class that have it, and say how many are then lost.
 
     These are images that test and are right as they are; at most `judged`, drawn with the seed. As many images of
-    the class that are right and do not have it are changed in the same way; it is added to them first if that is
-    possible. What they lose is due to the change, not to what it removes. If the class has no such images, those of
+    the class that are right and do not have it are changed in the same way, as they are and, if that is possible,
+    after it was added as well. What they lose is due to the change, not to what it removes. The larger loss counts:
+    adding it first leaves nothing changed if the edit has an exact inverse. If the class has no such images, those of
     other classes are changed. None if it cannot be removed, or there is no such image.
     """
     asked = _Asked.about(examined, candidate)
-    if asked.take_off is None or asked.there_and_back is None:
+    if asked.take_off is None:
         return None
     number = candidate.class_number
     right = examined.testing(candidate) & (examined.predictions == examined.labels)
@@ -183,7 +191,8 @@ def without(examined: Examined, candidate: Candidate, *, judged: int = JUDGED) -
         return None
     kept = asked.take_off(mine) == number
     if len(beside):
-        lost_beside = asked.there_and_back(beside) != examined.labels[beside]
+        changes = (one for one in (asked.take_off, asked.there_and_back) if one is not None)
+        lost_beside = max((change(beside) != examined.labels[beside] for change in changes), key=np.sum)
         chance, p = float(lost_beside.mean()), more_often(~kept, lost_beside)
     else:
         chance, p = 0.0, _beyond(~kept, LEAST_CHANCE)
@@ -214,7 +223,7 @@ Ask = Callable[[NDArray[np.int64]], NDArray[np.int64]]
 class _Asked:
     """What images at some places are predicted to be, int64 (n,), after each edit that there is.
 
-    `there_and_back` adds something, if it can be added, and removes it again.
+    `there_and_back` adds something and removes it again.
     """
 
     put_on: Ask | None
@@ -251,7 +260,7 @@ def _of_whole(examined: Examined, candidate: Candidate) -> _Asked:
         asked(put_on),
         asked(take_off),
         asked(
-            take_off
+            None
             if put_on is None or take_off is None
             else lambda image, place: take_off(put_on(image, place), place)
         ),
@@ -269,7 +278,7 @@ def _of_parts(parted: PartedDecision, edits: PartEdits) -> _Asked:
     return _Asked(
         asked(put_on),
         asked(take_off),
-        asked(take_off if put_on is None or take_off is None else lambda picture: take_off(put_on(picture))),
+        asked(None if put_on is None or take_off is None else lambda picture: take_off(put_on(picture))),
         asked(edits.beside),
     )
 

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from nearsight.diagnosis.verdicts.interventions import (
     given,
     given_inside,
     learned,
+    to_be_moved,
     transplanted,
     without,
 )
@@ -30,10 +32,16 @@ from nearsight.statistics import false_discovery, jaccard
 # Candidates for which interventions are made: per class, and of all classes. The others cost nothing.
 PROVEN_OF_CLASS = 6
 PROVEN = 80
-# From this overlap of their images on, two candidates of a class are the same thing (Jaccard).
-SAME = 1 / 3
+# From this overlap of their images on (Jaccard), two candidates of a class are the same thing, if it is also so far
+# above what chance gives two of their size, 1 if one has all images of the other.
+SAME, TOGETHER = 1 / 3, 1 / 2
 # An unproven candidate is part of a proven one if this share of its images has the proven one.
 WITHIN = 0.8
+# What has this share of the images of two others, each of which has less of its own, is both of them.
+BOTH = 0.8
+# What is proven is proven again without images that have another class's shortcut, if those are this share of the
+# images to which it was added, and so many others are left.
+DISTURBED, LEFT = 0.2, 8
 # From this overlap on, a candidate that moves this share as many images may be a better name, or the second share if
 # it is a mark: of one that has many parts, one is pasted. It is a better name if it explains more of how these images
 # look, or at most so much less.
@@ -101,9 +109,11 @@ def judge(
     found = [associate(examined, candidate, strength) for candidate in candidates]
     proofs: dict[int, tuple[Intervention, ...]] = {}
     edits: dict[int, Candidate] = {}
+    added: dict[int, Candidate] = {}
     chosen = _worth_proving(found, rule)
     for done, place in enumerate(chosen, start=1):
-        proofs[place] = tuple(_proofs(examined, found[place], rule))
+        added[place], reached = _as_added(examined, found[place], rule)
+        proofs[place] = tuple(_proofs(examined, found[place].candidate, added[place], reached))
         examined.progress.count("editing images and classifying them again", done, len(chosen))
     judged = _judged(found, proofs, edits, rule)
     unproven = [
@@ -121,6 +131,13 @@ def judge(
         examined.progress.count("learning edits from the images of suspects", done, len(unproven))
     if edits:
         judged = _judged(found, proofs, edits, rule)
+    undisturbed = {
+        place: made
+        for place, one in enumerate(judged)
+        if one.word == SHORTCUT and (made := _undisturbed(examined, added[place], one, judged)) is not None
+    }
+    if undisturbed:
+        judged = _judged(found, proofs | undisturbed, edits, rule)
     merged = list(_merged(examined, [one for one in judged if one.word != NOTHING]))
     # Without a proof there is no reason to think that the classifier goes by it, and what is part of the object is
     # in more images that it takes in the same way than have what was found.
@@ -133,20 +150,51 @@ def judge(
     return tuple(sorted(kept, key=lambda one: (one.word != SHORTCUT, -one.weight)))
 
 
-def _proofs(examined: Examined, found: Association, rule: Rule) -> Iterator[Intervention]:
-    """Yield what changed images show: it is added as strong as it is in images that choose, and removed as it was.
+def _as_added(examined: Examined, found: Association, rule: Rule) -> tuple[Candidate, float | None]:
+    """Return a candidate as strong as it is in images that choose, and how far that goes (`as_strong`).
 
     The strength of what can be no verdict, whatever it moves, is not worth its cost.
     """
-    candidate, strong, reached = found.candidate, found.candidate, None
-    if candidate.artefact or rule.set_apart(found):
-        strong, reached = as_strong(examined, candidate)
-    for made in (transplanted(examined, strong), given(examined, strong)):
+    candidate = found.candidate
+    return (
+        as_strong(examined, candidate) if candidate.artefact or rule.set_apart(found) else (candidate, None)
+    )
+
+
+def _proofs(
+    examined: Examined, candidate: Candidate, added: Candidate, reached: float | None
+) -> Iterator[Intervention]:
+    """Yield what changed images show: it is added as it is `added`, and removed as it was found."""
+    for made in (transplanted(examined, added), given(examined, added)):
         if made is not None:
             yield replace(made, reached=reached)
     for made in (without(examined, candidate), given_inside(examined, candidate)):
         if made is not None:
             yield made
+
+
+def _undisturbed(
+    examined: Examined, added: Candidate, judged: Judged, others: Sequence[Judged]
+) -> tuple[Intervention, ...] | None:
+    """Return what proves a shortcut, without images that have another class's; None if that changes little.
+
+    What is added to these may undo what they have: then they are no longer taken for their own class, and with two
+    classes there is but one other.
+    """
+    disturbing = np.zeros(len(added.has), dtype=np.bool_)
+    for other in others:
+        if other.word == SHORTCUT and other.candidate.class_number != added.class_number:
+            disturbing |= other.candidate.has & (examined.labels == other.candidate.class_number)
+    moved = to_be_moved(examined, added)
+    if not len(moved) or disturbing[moved].mean() < DISTURBED or (~disturbing[moved]).sum() < LEFT:
+        return None
+    made = transplanted(examined, added, but=disturbing)
+    if made is None:
+        return None
+    return tuple(
+        replace(made, reached=one.reached) if one.kind == TRANSPLANTED else one
+        for one in judged.interventions
+    )
 
 
 def completed(
@@ -220,6 +268,9 @@ def _merged(examined: Examined, judged: Sequence[Judged]) -> Iterator[Judged]:
         left = sorted(some, key=_rank)
         while left:
             best, *rest = left
+            if _both(best, rest, mine):
+                left = rest
+                continue
             same = [one for one in rest if _same(best, one, mine)]
             left = [one for one in rest if one not in same]
             named = _named(examined, best, same)
@@ -233,9 +284,28 @@ def _merged(examined: Examined, judged: Sequence[Judged]) -> Iterator[Judged]:
 def _same(best: Judged, other: Judged, mine: NDArray[np.bool_]) -> bool:
     """Whether two are the same: by their images, or most images of an unproven one have the proven one."""
     has, having = best.candidate.has[mine], other.candidate.has[mine]
-    if jaccard(has, having) >= SAME:
+    if _overlap(has, having):
         return True
     return best.word == SHORTCUT != other.word and bool(has[having].mean() >= WITHIN)
+
+
+def _overlap(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> bool:
+    """Whether the same images have two things, and not only because each is in many (Cole, Ecology 30, 1949)."""
+    both, most = float((one & other).mean()), float(min(one.mean(), other.mean()))
+    chance = float(one.mean() * other.mean())
+    return jaccard(one, other) >= SAME and both - chance >= TOGETHER * (most - chance)
+
+
+def _both(best: Judged, rest: Sequence[Judged], mine: NDArray[np.bool_]) -> bool:
+    """Whether something is in the images of two other shortcuts of different kinds, and so neither of them."""
+    has = best.candidate.has[mine]
+    parts = [one for one in rest if one.word == SHORTCUT and _overlap(has, one.candidate.has[mine])]
+    return any(
+        first.candidate.attribute != second.candidate.attribute
+        and not _overlap(one := first.candidate.has[mine], other := second.candidate.has[mine])
+        and max(one[has].mean(), other[has].mean()) < BOTH <= (one | other)[has].mean()
+        for first, second in combinations(parts, 2)
+    )
 
 
 def _named(examined: Examined, best: Judged, same: Sequence[Judged]) -> Judged:

@@ -37,8 +37,10 @@ class Rule:
     the class have it, only what an intervention moves counts, since the others may have it too; this does not
     hold for reasons and columns. What may be part of the object must be `times` as frequent in the class as
     elsewhere to be a suspect. What it does to the class's own images counts only if it moves others too, at the
-    probability `moves`. The finder of a candidate says whether it has nothing to do with the object, and
-    whether it may still be what its images picture: then it is at most a suspect.
+    probability `moves`, and only of at least `least_given` of them. If at least `least_removed` images lose nothing
+    without it, and it is not drawn on them, accuracy must show by its whole interval that anything depends on it.
+    The finder of a candidate says whether it has nothing to do with the object, and whether it may still be what its
+    images picture: then it is at most a suspect.
     """
 
     rate: float = 0.05
@@ -52,6 +54,8 @@ class Rule:
     most: float = 0.8
     times: float = 10.0
     moves: float = 0.05
+    least_given: int = 8
+    least_removed: int = 8
 
     def worth_proving(self, found: Association) -> bool:
         """Say whether a candidate goes with its class strongly enough for interventions to be worth their cost.
@@ -93,6 +97,8 @@ class Rule:
         if intervention.kind == INNER:
             # What it is compared with was asked about the same images, and is no more certain.
             beyond = beyond and intervention.p <= self.moves
+        if intervention.kind == GIVEN:
+            beyond = beyond and intervention.images >= self.least_given
         return beyond and intervention.effect >= self.least(found, intervention)
 
     def least(self, found: Association, intervention: Intervention) -> float:
@@ -162,7 +168,7 @@ class Rule:
         if not self.proofs(found, interventions):
             lacks.append(self._unproven(found, interventions))
         if not lacks and self.unseen(found, interventions):
-            lacks.append(_without_errors(found))
+            lacks.append(_without_errors(found, self.spared(interventions)))
         return tuple(lacks)
 
     def unseen(self, found: Association, interventions: Sequence[Intervention]) -> bool:
@@ -237,17 +243,37 @@ class Rule:
         # alone hardly can, but what an artefact that no other class has moves can.
         may = self.may_differ(found) or difference >= self.least_difference
         few = self.own(found) and strong >= self.enough and may
-        return bool(proofs) and (lost or self.differs(found) or few or self.nearly_all(found))
+        # What is drawn on images is no part of what they show, even if enough else shows their class.
+        depends = found.candidate.drawn or self.spared(interventions) is None
+        open_ = (few or self.nearly_all(found)) and depends
+        return bool(proofs) and (lost or self.differs(found) or open_)
+
+    def spared(self, interventions: Sequence[Intervention]) -> Intervention | None:
+        """Return the removal that costs nothing: all images of the class stay right.
+
+        None if too few images show that, or if none was changed so.
+        """
+        return next(
+            (
+                one
+                for one in interventions
+                if one.kind == WITHOUT and one.images >= self.least_removed and (one.change.value or 0.0) >= 0
+            ),
+            None,
+        )
 
 
-def _without_errors(found: Association) -> str:
-    """Say that accuracy cannot show what something costs."""
+def _without_errors(found: Association, spared: Intervention | None) -> str:
+    """Say that accuracy cannot show what something costs, and that removing it costs nothing."""
     accuracy = found.accuracy
+    removed = (
+        "" if spared is None else f"; with it removed, all of {counted(spared.images, 'image')} stay right"
+    )
     return (
         "accuracy does not show that anything depends on it: of the class's images with it "
         f"{whole_per_cent(accuracy.accuracy_with)} are right, of those without it "
         f"{whole_per_cent(accuracy.accuracy_without)} (the difference may be up to "
-        f"{points(accuracy.difference.high or 0.0, 0)} points)"
+        f"{points(accuracy.difference.high or 0.0, 0)} points){removed}"
     )
 
 
