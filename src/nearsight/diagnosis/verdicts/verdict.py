@@ -276,14 +276,14 @@ class Verdict:
             )
         if made.kind == GIVEN:
             return (
-                f"added to {counted(made.images, 'image')} of {class_name} that lack it and are wrong, it makes "
-                f"{whole_per_cent(made.after)} of them right (the same change makes {points(chance, 0)} % of wrong "
-                f"images of other classes right){_weaker(made)}"
+                f"added to {counted(made.images, f'wrong image of {class_name}', f'wrong images of {class_name}')} "
+                f"without it, it makes {whole_per_cent(made.after)} right (the same change makes "
+                f"{points(chance, 0)} % of wrong images of other classes right){_weaker(made)}"
             )
         return (
             f"removed from {counted(made.images, 'image')} that are right, it leaves "
             f"{whole_per_cent(made.after)} of them "
-            f"right (added to images without it and removed again, it leaves {points(1 + chance, 0)} % right)"
+            f"right (the same change leaves {points(1 + chance, 0)} % of images without it right)"
         )
 
 
