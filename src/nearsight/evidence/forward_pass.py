@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from nearsight.errors import InputError
+from nearsight.models.one_by_one import in_batches
 from nearsight.models.onnx_session import OnnxFunction, OnnxSession
 from nearsight.models.outputs import WHOLE, LogitsOf, logits_in, logits_name
 from nearsight.models.probing import eval_mode
@@ -58,16 +59,19 @@ def bound(model: Model, example: Tensor, *, classes: int | None = None) -> Calla
     >>> bound(model, torch.zeros(3, 8, 8))(torch.zeros(2, 3, 8, 8)).shape
     torch.Size([2, 3])
 
-    `example` is one input (C, H, W). Two of them go through the model once, to see what it returns. `classes` is
-    their number, if known. A network inside is the given one, not a copy. Raises `InputError` where
-    `logits_name` does.
+    `example` is one input (C, H, W). Two of them go through the model once, to see what it returns. A model that
+    refuses two and takes one is given its images one by one from then on (`OneByOne`). `classes` is their number,
+    if known. A network inside is the given one, not a copy. Raises `InputError` where `logits_name` does.
     """
-    function: Callable[[Tensor], Any] = model if callable(model) else OnnxFunction(model)
-    found = run_model(function, example.expand(2, *example.shape).contiguous())
-    name = logits_name(found, 2, classes=classes)
-    if name == WHOLE and isinstance(found, Tensor) and found.ndim == 2:
-        return function
-    return LogitsOf(function, name)
+
+    def attempt(function: Callable[[Tensor], Any]) -> Callable[[Tensor], Tensor]:
+        found = run_model(function, example.expand(2, *example.shape).contiguous())
+        name = logits_name(found, 2, classes=classes)
+        if name == WHOLE and isinstance(found, Tensor) and found.ndim == 2:
+            return function
+        return LogitsOf(function, name)
+
+    return in_batches(model if callable(model) else OnnxFunction(model), attempt)
 
 
 def check_model(model: Model, dtype: torch.dtype) -> None:

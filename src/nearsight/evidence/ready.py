@@ -19,6 +19,7 @@ from nearsight.evidence.tile_settings import TileSettings
 from nearsight.evidence.winograd import Winograd
 from nearsight.models import Classifier
 from nearsight.models.banded import Banded
+from nearsight.models.one_by_one import NOTE, takes_one
 from nearsight.models.outputs import is_seen
 from nearsight.models.probing import refuses_layout
 from nearsight.shortage import is_shortage
@@ -74,6 +75,8 @@ class ReadyModel:
         self._attending: Model | None = None
         self.model: Model = self._made_ready()
         self._settled = False
+        # Whether it takes one image at a time, once it has settled.
+        self.takes_one = False
         self._notes: tuple[str, ...] | None = None
         self.seen = is_seen(self.given)
         self._footprints = Footprints(self.seen)
@@ -120,7 +123,7 @@ class ReadyModel:
                 f"the model refuses images of {height}×{width} pixels ({first_line(error)}); choose another tile, "
                 "or build the model for that size"
             ) from error
-        self._settled = True
+        self._settled, self.takes_one = True, takes_one(self.model)
 
     def normalise(self, images: Tensor) -> Tensor:
         """Turn decoded images, uint8 (..., 3, H, W), into the model's input form; float ones are only moved."""
@@ -153,6 +156,8 @@ class ReadyModel:
         """Return what a user should know about the model, found by running it on a few tiles like one of its own."""
         if self._notes is None:
             told = self.given.notes if isinstance(self.given, Classifier) else ()
+            if self.takes_one and NOTE not in told:
+                told = (*told, NOTE)
             known = any("probabilities" in note for note in told)
             found = [
                 finding.sentence
@@ -178,6 +183,8 @@ class ReadyModel:
 
     def embed(self, batch: Tensor) -> Tensor:
         """Return the embeddings of a batch in the model's input form, (B, features)."""
+        if self.takes_one:
+            return torch.cat([embed(self.model, one) for one in torch.split(batch, 1)])
         return embed(self.model, batch)
 
     def together(self, shape: tuple[int, ...], share: float = BATCH_SHARE) -> int:
@@ -213,8 +220,11 @@ class ReadyModel:
     def dense(self, tile: int, channels: int) -> DensePass | None:
         """Return how passes over whole images give the logits of tiles of a size; None if they do not.
 
-        A model that does not accept them at the first size, because it pads, is not probed at others.
+        A model that does not accept them at the first size, because it pads, is not probed at others. For a model
+        that takes one image at a time, they would be made image by image, which they are not made for.
         """
+        if self.takes_one:
+            return None
         if tile not in self._dense:
             if None in list(self._dense.values())[:1]:
                 return None

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from nearsight.models.building import build
 from nearsight.models.classifier import Architecture, Classifier
 from nearsight.models.exporting import DESCRIPTION_KEY
 from nearsight.models.hugging_face import is_of_transformers, labels_of, preprocessing_of_processor
+from nearsight.models.one_by_one import NOTE, in_batches, takes_one
 from nearsight.models.onnx_session import OnnxFunction, OnnxSession
 from nearsight.models.outputs import (
     Outputs,
@@ -261,7 +263,8 @@ def _of_function(network: Any, said: Said, known: Preprocessing, *, name: str) -
     refusal: Exception = InputError("no size was tried")
     for side in _sides(network, said, preprocessing):
         try:
-            rows, output = _rows(network, side, preprocessing, names, said)
+            rows, output, alone = in_batches(network, partial(_rows, side, preprocessing, names, said))
+            notes += [NOTE] if alone else []
             break
         except InputError as error:
             # What is not clear at one size is not clear at another.
@@ -311,13 +314,15 @@ def _sides(network: Any, said: Said, preprocessing: Preprocessing) -> Iterator[t
 
 
 def _rows(
-    network: Any,
     size: tuple[int, int],
     preprocessing: Preprocessing,
     names: tuple[str, ...] | None,
     said: Said,
-) -> tuple[Tensor, str]:
-    """Return a network's output for four inputs of a size, as rows, and its name."""
+    network: Any,
+) -> tuple[Tensor, str, bool]:
+    """Return a network's output for four inputs of a size, as rows, its name, and whether it was given them one by
+    one.
+    """
     weights = network.parameters() if isinstance(network, nn.Module) else iter(())
     first = next((weight for weight in weights if weight.is_floating_point()), torch.zeros(0))
     tiles = probing_tiles(torch.zeros(3, *size, device=first.device, dtype=first.dtype))
@@ -334,7 +339,7 @@ def _rows(
             name = logits_name(found, len(tiles), classes=1)
     else:
         name = logits_name(found, len(tiles), classes=classes, wanted=said.output)
-    return logits_in(found, name), name
+    return logits_in(found, name), name, takes_one(network)
 
 
 def _outputs(rows: Tensor, said: Said) -> tuple[Outputs, list[str]]:

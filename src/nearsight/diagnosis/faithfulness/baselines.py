@@ -13,6 +13,7 @@ from nearsight.diagnosis.faithfulness.feature_maps import as_feature_map, last_f
 from nearsight.evidence import Model
 from nearsight.evidence.forward_pass import run_model
 from nearsight.models import Classifier
+from nearsight.models.one_by_one import in_batches
 from nearsight.models.outputs import LogitsOf, logits_in, logits_name
 
 PACKAGE = "pytorch_grad_cam"
@@ -130,9 +131,9 @@ class _LogitsAlone(nn.Module):
 
     def __init__(self, network: nn.Module, example: Tensor, classes: int | None) -> None:
         super().__init__()
-        found = run_model(network, example.expand(2, *example.shape).contiguous())
+        pair = example.expand(2, *example.shape).contiguous()
         self.network = network
-        self._name = logits_name(found, 2, classes=classes)
+        self._name = in_batches(network, lambda able: logits_name(run_model(able, pair), 2, classes=classes))
 
     def forward(self, images: Tensor) -> Tensor:
         return logits_in(self.network(images), self._name)
