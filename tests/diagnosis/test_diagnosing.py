@@ -1,6 +1,7 @@
 """A whole diagnosis: known answers, edge cases, tables and files."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -14,7 +15,7 @@ import torch
 from nearsight.data import ImageSet
 from nearsight.data.regions import MaskRegions
 from nearsight.diagnosis import TABLES, Diagnosis, diagnose
-from nearsight.diagnosis.expected import Expected
+from nearsight.diagnosis.expected import EVALUATING, Expected
 from nearsight.diagnosis.part import Part
 from nearsight.diagnosis.reliance.part import NO_REGION
 from nearsight.errors import InputError
@@ -107,6 +108,23 @@ def test_a_long_diagnosis_says_that_the_search_for_shortcuts_makes_it_long(
     [line] = [line for line in listener.said if line.startswith("the diagnosis takes about ")]
     told = line.partition("; ")[2]
     assert told == ("" if words is None else f"about 2:00{words}")
+
+
+def test_the_time_of_what_is_still_to_come_is_always_left(
+    shades: Shades, shaded: Shaded, monkeypatch: pytest.MonkeyPatch, listener: Any
+) -> None:
+    def foresee(*_: Any, **__: Any) -> Expected:
+        # All that is measured here takes longer than was foreseen, until the last part.
+        return Expected(301.0, 301.0, {EVALUATING: 1e-9, "verdicts": 1e-9, "locality": 300.0})
+
+    monkeypatch.setattr("nearsight.diagnosis.diagnosing.expected_diagnosis", foresee)
+    left: list[str] = []
+    monkeypatch.setattr(listener, "count", lambda *counted: left.extend(counted[3:]))
+    images = shaded("abc", shown=[0, 1, 2] * 4, labels=[0, 1, 2] * 4)
+    diagnose(TiledModel(shades("abc"), stride=4), images, parts=["verdicts", "locality"], progress=listener)
+    told = [line for line in left if "left)" in line]
+    assert len(told) > 3
+    assert all(re.search(r"diagnosis: about (4:\d\d|5:00) left", line) for line in told)
 
 
 def test_a_planted_mistake_comes_out(shades: Shades, shaded: Shaded, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """The time of a diagnosis: more to do never takes less, and the decision says what cannot be known."""
 
+from inspect import getsource
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +9,9 @@ import torch
 from nearsight.data import ImageSet, MemoryImages
 from nearsight.diagnosis import expected
 from nearsight.diagnosis.attributes import answered
-from nearsight.diagnosis.expected import Expected, expected_diagnosis, wider_stride
+from nearsight.diagnosis.expected import EVALUATING, PROVING, Expected, expected_diagnosis, wider_stride
 from nearsight.diagnosis.parts import PARTS, named, with_needs
+from nearsight.diagnosis.verdicts import judging
 from nearsight.evaluation.expected import FullPass, expected_of
 from nearsight.evidence import Cost, TiledModel
 from nearsight.models import Architecture, Classifier, Preprocessing
@@ -131,3 +134,19 @@ def test_a_long_diagnosis_is_shortened_by_a_stride_that_suffices(
     found = wider_stride(tiled, foresee, foresee(tiled).least)
     asked = None if stride is None else (stride, foresee(tiled.at(24, stride)).least)
     assert found == asked
+
+
+def test_its_steps_are_all_of_it_and_in_the_order_in_which_parts_are_measured() -> None:
+    for tile in (8, None):
+        found = of(tile, 80)
+        assert sum(found.steps.values()) == pytest.approx(found.least)
+        order = [part for part in with_needs(PARTS) if not part.alone]
+        order += [part for part in with_needs(PARTS) if part.alone]
+        steps = found.in_order(order)
+        assert steps == found.steps
+        assert next(iter(steps)) == EVALUATING
+        assert [*steps].index(PROVING) == [*steps].index("verdicts") + 1
+
+
+def test_proving_is_what_is_counted_when_it_begins() -> None:
+    assert f'progress.count("{PROVING}"' in getsource(judging)

@@ -80,6 +80,32 @@ def test_what_is_counted_again_is_timed_anew(clock: Any) -> None:
     assert heard.counted[-1] == "images 2/3 (repair: about 0:10 left)"
 
 
+def test_a_step_that_takes_longer_than_all_was_to_take_leaves_the_time_of_those_that_follow(
+    clock: Any,
+) -> None:
+    heard = Heard()
+    told = as_a_whole(heard, "diagnosis", {"finding": 60.0, "editing images": 240.0}, told_of_steps=False)
+    told.begins("finding")
+    clock.now += 600
+    told.count("classes", 0, 2)
+    # It has the name of what is counted, and so begins with the first count.
+    told.count("editing images", 0, 2)
+    clock.now += 100
+    told.count("editing images", 1, 4)
+    # Of it no time was foreseen, so it does not count among what was to take a minute.
+    told.begins("writing")
+    clock.now += 1000
+    told.count("files", 1, 2)
+    assert heard.said == []
+    assert heard.counted == [
+        "classes 0/2 (diagnosis: about 4:00 left)",
+        "editing images 0/2 (diagnosis: about 16:00 left)",
+        "editing images 1/4 (diagnosis: about 14:20 left)",
+        # Nothing is known of it.
+        "files 1/2",
+    ]
+
+
 @pytest.mark.usefixtures("clock")
 def test_work_within_work_short_work_and_silence_add_nothing() -> None:
     heard = Heard()

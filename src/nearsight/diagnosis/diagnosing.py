@@ -17,7 +17,7 @@ from nearsight.diagnosis import parts as registry
 from nearsight.diagnosis.choosing import training_images
 from nearsight.diagnosis.decision import Decision
 from nearsight.diagnosis.draw import draw
-from nearsight.diagnosis.expected import Expected, expected_diagnosis, wider_stride
+from nearsight.diagnosis.expected import EVALUATING, Expected, expected_diagnosis, wider_stride
 from nearsight.diagnosis.observing import pass_over
 from nearsight.diagnosis.part import Nothing, Part
 from nearsight.diagnosis.parted import PartedPictures
@@ -109,6 +109,9 @@ def diagnose(
         training = None if training is None else _reduced(training, bound, tell)
     counts = f"{counted(len(examined), 'image')} in {counted(len(measured), 'part')}"
     progress.say(f"diagnosing {counts}: {', '.join(part.words or part.name for part in measured)}")
+    together = [part for part in measured if not part.alone]
+    by_one = [part for part in measured if part.alone]
+    whole = as_a_whole(SILENT, "diagnosis", {})
     if progress is not SILENT:
         foresee = partial(
             expected_diagnosis,
@@ -122,8 +125,10 @@ def diagnose(
         expected = foresee(bound)
         if told := expected.sentence():
             progress.say(f"{told}{_shorter(bound, foresee, asked, expected.least)}")
-        whole = as_a_whole(progress, "diagnosis", {"diagnosis": expected.least})
-        whole.begins("diagnosis")
+        whole = as_a_whole(
+            progress, "diagnosis", expected.in_order([*together, *by_one]), told_of_steps=False
+        )
+        whole.begins(EVALUATING)
         progress = whole
     evaluation, grids, seen = pass_over(
         bound,
@@ -164,11 +169,11 @@ def diagnose(
         else:
             found[part.name] = one
 
-    for part in measured:
-        if not part.alone:
-            add(part, _of_the_first(processes, part.measure(subject, seen[part.name])))
-    by_one = [part for part in measured if part.alone]
-    for part, (one, said) in zip(by_one, _measured_alone(processes, by_one, subject, seen), strict=True):
+    for part in together:
+        whole.begins(part.name)
+        add(part, _of_the_first(processes, part.measure(subject, seen[part.name])))
+    alone = _measured_alone(processes, by_one, subject, seen, whole.begins)
+    for part, (one, said) in zip(by_one, alone, strict=True):
         add(part, one)
         for note in said:
             tell(note)
@@ -226,13 +231,21 @@ def _of_the_first(processes: Processes, found: T) -> T:
 
 
 def _measured_alone(
-    processes: Processes, parts: Sequence[Part[Any, Any]], subject: Subject, seen: Mapping[str, list[Any]]
+    processes: Processes,
+    parts: Sequence[Part[Any, Any]],
+    subject: Subject,
+    seen: Mapping[str, list[Any]],
+    begins: Callable[[str], None],
 ) -> list[tuple[Any, list[str]]]:
-    """Measure each of some parts in one of the processes, and return its findings and what it told, in order."""
+    """Measure each of some parts in one of the processes, and return its findings and what it told, in order.
+
+    `begins` is told the name of each that begins here.
+    """
 
     def measure() -> dict[str, tuple[Any, list[str]]]:
         found = {}
         for part in processes.dealt(parts):
+            begins(part.name)
             said: list[str] = []
             alone = replace(subject, decision=subject.decision.alone, tell=said.append)
             found[part.name] = part.measure(alone, seen[part.name]), said

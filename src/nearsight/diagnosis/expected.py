@@ -1,9 +1,9 @@
 """How long a diagnosis will take, before it begins: from a few images that are scored and measured beforehand."""
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -59,12 +59,32 @@ EVERY = 6
 WIDER = (1 / 2, 2 / 3, 1)
 
 
+# The steps of a diagnosis that are no part: the pass over all images, and what a search for shortcuts counts where it
+# asks about changed images, once candidates are found.
+EVALUATING, PROVING = "evaluating", "editing images and classifying them again"
+
+
 @dataclass(frozen=True)
 class Expected:
-    """The seconds of a diagnosis: at `least`, and at `most`, if tiles do not explain the decision."""
+    """The seconds of a diagnosis: at `least`, and at `most`, if tiles do not explain the decision.
+
+    `steps` divides the least among the pass over all images, the parts by their names, and what proves verdicts.
+    """
 
     least: float
     most: float
+    steps: Mapping[str, float] = field(default_factory=dict)
+
+    def in_order(self, parts: Iterable[Part[Any, Any]]) -> dict[str, float]:
+        """Return the seconds of each step in the order in which the parts are measured.
+
+        >>> Expected(9.0, 9.0, {PROVING: 3.0, "verdicts": 4.0, EVALUATING: 2.0}).in_order([VERDICTS])
+        {'evaluating': 2.0, 'verdicts': 4.0, 'editing images and classifying them again': 3.0}
+        """
+        names = [EVALUATING]
+        for part in parts:
+            names += [part.name, PROVING] if part is VERDICTS else [part.name]
+        return {name: self.steps[name] for name in names if name in self.steps}
 
     def sentence(self) -> str:
         """Say it in one line, empty if it is not worth saying.
@@ -114,7 +134,7 @@ def expected_diagnosis(
     decision = Decision.of(bound)
     count, classes = len(images), max(1, len(np.unique(images.labels)))
     one = timed.whole if decision.whole else timed.tiles
-    seconds = count * (timed.whole + timed.tiles)
+    steps = {EVALUATING: count * (timed.whole + timed.tiles)}
     if VERDICTS.name in names:
         chosen = training_images(images, others, seed)
         looked_at = count + (0 if chosen is None else len(chosen))
@@ -122,28 +142,31 @@ def expected_diagnosis(
         given = min(JUDGED, WRONG * count) + min(JUDGED, WRONG * count / classes)
         judged = min(JUDGED, count - count // classes) + 2 * min(JUDGED, count // classes) + given
         choosing = count // 2 if chosen is None else len(chosen)
-        seconds += _seconds_of_finding(images, looked_at, choosing, classes, one) + tried * judged * one
         # Inner layers see each image once, by tiles side by side.
-        seconds += looked_at * (timed.whole if decision.whole else timed.on_tiles(timed.tile, timed.tile))
+        seen = looked_at * (timed.whole if decision.whole else timed.on_tiles(timed.tile, timed.tile))
+        steps[VERDICTS.name] = _seconds_of_finding(images, looked_at, choosing, classes, one) + seen
         inside = one if decision.whole else max(one, timed.one_by_one)
-        seconds += SEEN_APART * classes * ASKED_INSIDE * inside
+        steps[PROVING] = tried * judged * one + SEEN_APART * classes * ASKED_INSIDE * inside
         # Of a class's images that choose, some have what is added and some do not.
         if choosing // classes >= 2 * OF_CANDIDATES.fewest:
-            seconds += tried * _seconds_of_strength(images)
+            steps[PROVING] += tried * _seconds_of_strength(images)
     if RELIANCE.name in names and images.has_regions:
-        seconds += min(PER_CLASS * classes, IN_ALL, count) * len(INTERVENTIONS) * one
+        steps[RELIANCE.name] = min(PER_CLASS * classes, IN_ALL, count) * len(INTERVENTIONS) * one
     if LOCALITY.name in names:
         sides = sizes_between(timed.tile, min(timed.height, timed.width))
-        seconds += min(count, LIMIT) * sum(timed.on_tiles(side, half_stride(side)) for side in sides)
+        of_sides = sum(timed.on_tiles(side, half_stride(side)) for side in sides)
+        steps[LOCALITY.name] = min(count, LIMIT) * of_sides
     if FAITHFULNESS.name in names:
-        seconds += timed.of_checks(decision.whole, count, faithfulness)
+        steps[FAITHFULNESS.name] = timed.of_checks(decision.whole, count, faithfulness)
     wrong = min(ERRORS_SHOWN, WRONG * count) if ERRORS.name in names else 0.0
+    steps[ERRORS.name] = 2 * wrong * (timed.tiles if decision.whole else one)
+    least = sum(steps.values())
     if not decision.whole:
-        return Expected(*[seconds + 2 * wrong * one] * 2)
+        return Expected(least, least, steps)
     removals = removal_cost(bound, torch.empty(3, timed.height, timed.width, dtype=torch.uint8))
     taken = min(MOST_IMAGES, count, MOST_PIXELS // removals) if REASONS.name in names else 0
-    each = timed.whole_rate * removals
-    return Expected(seconds + wrong * 2 * timed.tiles, seconds + (wrong + taken) * each)
+    most = least - steps[ERRORS.name] + (wrong + taken) * timed.whole_rate * removals
+    return Expected(least, most, steps)
 
 
 def wider_stride(
@@ -266,17 +289,19 @@ def _of_large(
 ) -> Expected:
     """Return the same for images too large to be held: the pass, all readings for overviews, and changed parts."""
     count, classes = len(images), max(1, len(np.unique(images.labels)))
-    read = 0
-    seconds = count * timed.tiles
+    reading = _seconds_of_reading(images)
+    steps = {EVALUATING: count * timed.tiles}
     if VERDICTS.name in names:
         chosen = training_images(images, others, seed)
-        read += count + (0 if chosen is None else len(chosen))
+        steps[VERDICTS.name] = (count + (0 if chosen is None else len(chosen))) * reading
         # Both before and after, of all tiles of which a changed part shows something.
         share = min(1.0, (LONGEST + timed.tile) ** 2 / (timed.height * timed.width))
-        seconds += min(PROVEN, CANDIDATES * classes) * min(3 * JUDGED, count) * 2 * share * timed.tiles
+        tried = min(PROVEN, CANDIDATES * classes)
+        steps[PROVING] = tried * min(3 * JUDGED, count) * 2 * share * timed.tiles
     if LABELS.name in names and others:
-        read += count + sum(map(len, others.values()))
-    return Expected(*[seconds + read * _seconds_of_reading(images)] * 2)
+        steps[LABELS.name] = (count + sum(map(len, others.values()))) * reading
+    seconds = sum(steps.values())
+    return Expected(seconds, seconds, steps)
 
 
 def _seconds_of_reading(images: ImageSet) -> float:
