@@ -112,6 +112,7 @@ def test_parts_are_left_out_and_the_seed_is_kept(printed: Printed, trained: Path
         "pairs",
         "suspects",
         "duplicates",
+        "examined",
         "pictures",
     }
 

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from nearsight.diagnosis import TABLES, Diagnosis, diagnose
 from nearsight.diagnosis.expected import EVALUATING, Expected
 from nearsight.diagnosis.part import Part
 from nearsight.diagnosis.reliance.part import NO_REGION
+from nearsight.diagnosis.table import PLACE, PLACES
 from nearsight.errors import InputError
 from nearsight.evidence import TiledModel
 from nearsight.models import Classifier
@@ -175,6 +176,52 @@ def test_only_so_many_images_are_drawn_and_the_same_by_seed(shades: Shades, shad
     assert first.notes == ("11 of 40 images were drawn at random, by seed 1",)
     assert first.table("errors").equals(again.table("errors"))
     assert first.table("errors")["path"].tolist() != other.table("errors")["path"].tolist()
+
+
+def test_what_points_at_an_image_is_its_place_in_the_whole_split(
+    shades: Shades, shaded: Shaded, tmp_path: Path
+) -> None:
+    images = shaded("ab", shown=[0, 1] * 20, labels=[0, 1, 1, 0] * 10)
+    found = diagnose(TiledModel(shades("ab"), stride=4), images, limit=21, faithfulness=0)
+    check_files(found, tmp_path)
+    content = strict(tmp_path / "diagnosis.json")
+    files = {row["place"]: row["path"] for row in content["examined"]}
+    assert list(files) != list(range(21))
+    assert files == {place: images.path(place) for place in files}
+    pointing = [
+        (table.name, column)
+        for table in TABLES.values()
+        for column in table.columns
+        if column.kind in (PLACE, PLACES)
+    ]
+    assert {name for name, _ in pointing} == {
+        "verdicts", "reasons", "tiles", "errors", "pairs", "suspects", "duplicates"
+    }  # fmt: skip
+    for name, column in pointing:
+        rows = content[name]
+        assert rows or name in ("verdicts", "suspects", "duplicates")
+        for row in rows:
+            places = row[column.name] if column.kind == PLACES else [row[column.name]]
+            assert set(places) <= set(files)
+            assert "path" not in row or [row["path"]] == [files[place] for place in places]
+            # Pairs of confusion and reasons point at images of their own class alone.
+            of_class = row.get("class" if name == "reasons" else "label")
+            if column.kind == PLACES and name != "verdicts":
+                assert {"ab"[images.labels[place]] for place in places} == {of_class}
+    assert len(found.table("examined")) == found.images == 21
+
+
+def test_places_of_a_set_that_was_left_a_part_of_are_those_of_all(shades: Shades, shaded: Shaded) -> None:
+    images = shaded("ab", shown=[0, 1] * 20, labels=[0, 1, 1, 0] * 10)
+    kept = np.arange(10, 40)
+    found = diagnose(
+        TiledModel(shades("ab")), images.select(kept), places=kept, limit=9, parts=["errors"], faithfulness=0
+    )
+    assert found.paths == tuple(images.path(place) for place in found.places)
+    # Files of older versions do not hold them.
+    older = replace(found, places=(), paths=())
+    assert older.table("examined").empty
+    assert older.table("errors")["index"].tolist() == [error.index for error in found["errors"].errors]
 
 
 def test_regions_of_no_pixel_say_nothing(shades: Shades, shaded: Shaded, tmp_path: Path) -> None:

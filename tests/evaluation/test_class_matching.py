@@ -28,7 +28,7 @@ def names(matched) -> list[str]:
 def test_the_same_classes_are_left_as_they_are() -> None:
     images = a_set("cat", "dog")
     found = match_classes(images, ("cat", "dog"))
-    assert (found.images, found.notes, found.settings) == (images, (), {})
+    assert (found.images, found.notes, found.settings, found.kept) == (images, (), {}, None)
 
 
 def test_another_order_is_matched_by_name() -> None:
@@ -41,6 +41,8 @@ def test_what_the_model_does_not_know_is_left_out_and_what_the_set_lacks_is_told
     found = match_classes(a_set("dog", "yak", "cat", labels=[0, 1, 1, 2]), ("cat", "dog", "owl"))
     assert names(found) == ["dog", "cat"]
     assert [found.images.path(k) for k in range(2)] == ["0.png", "3.png"]
+    assert found.kept is not None
+    assert found.kept.tolist() == [0, 3]
     assert found.settings == {"classes_left_out": {"yak": 2}, "classes_lacking": ["owl"]}
     assert "left out: 2 images of 1 class that the model does not know: yak (2)" in found.notes[0]
     assert "lacks 1 of the model's 3 classes: owl" in found.notes[1]

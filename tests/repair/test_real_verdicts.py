@@ -10,14 +10,17 @@ import torch
 from nearsight import training
 from nearsight.data import ImageSet, ImageSets, MemoryImages
 from nearsight.diagnosis import Diagnosis
+from nearsight.diagnosis.decision import Decision
 from nearsight.diagnosis.diagnosing import diagnose
 from nearsight.diagnosis.reasons.part import REASONS
 from nearsight.diagnosis.repeats import find_fixed_patterns
 from nearsight.diagnosis.verdicts import finders
 from nearsight.errors import InputError
 from nearsight.evidence import TiledModel
+from nearsight.repair.choosing import choose
 from nearsight.repair.places import tiles_of_reason
 from nearsight.repair.repairing import repair
+from nearsight.repair.shortcuts import find_shortcuts
 from nearsight.runs import Run
 from nearsight.settings import RECIPES
 
@@ -87,6 +90,20 @@ def test_a_mark_that_is_found_is_taken_away_and_a_later_repair_takes_its_diagnos
             resume=True,
             out=tmp_path / "other",
         )
+
+
+def test_a_diagnosis_of_some_images_names_them_and_a_repair_uses_the_same(run: Run, sets: ImageSets) -> None:
+    bound, train = TiledModel(run.classifier(), stride=4), sets["train"]
+    # With the classes among each other, no place among those drawn is also one of the split.
+    mixed = train.select(np.random.default_rng(5).permutation(len(train)))
+    corner = np.array([bool((mixed.image(i)[:2, :CORNER, :CORNER] == 255).all()) for i in range(len(mixed))])
+    found = diagnose(bound, mixed, parts=["verdicts", "reasons"], limit=90, faithfulness=0)
+    rows = found.table("verdicts")
+    [places] = rows[rows["attribute"] == "overlay"]["images"]
+    assert set(places) == set(np.flatnonzero(corner & np.isin(np.arange(len(mixed)), found.places)).tolist())
+    splits = ImageSets("painted", {"train": mixed, "test": sets["test"]})
+    [mark] = find_shortcuts(Decision.of(bound, whole=False), found, splits, choose(found, ["red:1"]))
+    assert (mark.in_train == corner).all()
 
 
 def test_tiles_of_a_reason_are_its_own_and_few_of_others(run: Run, sets: ImageSets) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nearsight.data import ImageSet
 from nearsight.data.reduced_images import reduced_large
@@ -49,6 +50,7 @@ def diagnose(
     parts: Sequence[str] | None = None,
     groups: str | None = None,
     limit: int | None = None,
+    places: NDArray[np.int64] | None = None,
     faithfulness: int | None = None,
     nulls: Callable[[], Sequence[TiledModel]] | None = None,
     seed: int = 0,
@@ -72,7 +74,8 @@ def diagnose(
     searched for in them, and their training images choose for a small test split (`training_images`). `parts` are the
     names of the parts that are kept; the others are left out, or are measured only because these need them.
     `groups` is a column of the set, or a fact of its files such as `file.format`, by
-    which accuracy is shown. Of a larger set, `limit` images, drawn with `seed`, are examined. `faithfulness` is
+    which accuracy is shown. Of a larger set, `limit` images, drawn with `seed`, are examined. `places` are
+    those of `images` in their split, int64 (n,), if they are not all of it. `faithfulness` is
     the number of images on which maps are checked; 0 leaves this out, and None takes as many, 8 to 32, as cost no
     more than four times the evaluation. `nulls` returns networks like this one that learned nothing, bound in the
     same way: their results are the values by chance. It is called only if a part can use them. `workers`
@@ -90,7 +93,8 @@ def diagnose(
     tile, stride = bound.sides()
     asked = registry.asked_for(parts, groups=groups, faithfulness=faithfulness, null=nulls is not None)
     measured = registry.with_needs(asked)
-    examined, drawn = _drawn(images, limit, seed)
+    chosen = draw(len(images), limit, seed)
+    examined, drawn = _drawn(images, chosen, seed)
     if groups is not None:
         # Before images are read for nothing.
         groups_of(examined, groups)
@@ -200,6 +204,8 @@ def diagnose(
         weights=digest_of_weights(classifier.network),
         predictions=subject.predictions,
         command=this_command(),
+        places=tuple((chosen if places is None else places[chosen]).tolist()),
+        paths=tuple(examined.paths()),
     )
 
 
@@ -266,11 +272,12 @@ def diagnosed(bound: TiledModel) -> Classifier:
     return bound.model
 
 
-def _drawn(images: ImageSet, limit: int | None, seed: int) -> tuple[ImageSet, tuple[str, ...]]:
-    if limit is None or limit >= len(images):
+def _drawn(images: ImageSet, chosen: NDArray[np.int64], seed: int) -> tuple[ImageSet, tuple[str, ...]]:
+    count = len(chosen)
+    if count == len(images):
         return images, ()
-    return images.select(draw(len(images), limit, seed)), (
-        f"{limit:,} of {counted(len(images), 'image')} {agreeing(limit, 'was', 'were')} drawn at random, by "
+    return images.select(chosen), (
+        f"{count:,} of {counted(len(images), 'image')} {agreeing(count, 'was', 'were')} drawn at random, by "
         f"seed {seed}",
     )
 

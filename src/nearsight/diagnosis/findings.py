@@ -17,10 +17,12 @@ class Findings(Mapping[str, Any]):
 
     `network` is the classifier's architecture and `trained_tile` the tile it was trained on, None for whole
     images. `decision` is the protocol by which it is meant to predict, which errors, labels and reasons follow.
-    `images` is how many were examined, `class_images` how many of each class; every `index` is a place in their
-    set. `pictures` gives the pictures of examined images as the network's preprocessing resizes them; positions
-    are pixels of these. `absent` says why a part that could find nothing could not; such a part has no entry
-    among `parts`. A part in neither was left out. `weights` distinguishes the network's weights from any others
+    `images` is how many were examined, `class_images` how many of each class; every `index`, and whatever else
+    points at images, is a place among these. `places` are their places in the whole split, and `paths` their
+    files, or what names them if they have none; both are empty in older files. Tables hold places in the split.
+    `pictures` gives the pictures of examined images as the network's preprocessing resizes them; positions are
+    pixels of these. `absent` says why a part that could find nothing could not; such a part has no entry among
+    `parts`. A part in neither was left out. `weights` distinguishes the network's weights from any others
     (`models.weights_digest`); None if it has none, and in older files. `predictions` is the predicted class of
     each image, int64 (n,): None if the diagnosis was read from files, which do not hold it. `command` is what was
     typed to make it; empty if Python did, and in older files.
@@ -48,6 +50,8 @@ class Findings(Mapping[str, Any]):
     weights: str | None = None
     predictions: NDArray[np.int64] | None = None
     command: str = ""
+    places: tuple[int, ...] = ()
+    paths: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> Any:
         """Return what a part found; raises `KeyError`, which says why, if it found nothing or was left out."""
@@ -62,6 +66,10 @@ class Findings(Mapping[str, Any]):
     def __len__(self) -> int:
         """Return how many parts found something."""
         return len(self.parts)
+
+    def place(self, index: int) -> int:
+        """Return the place of an examined image in the whole split; in older files, among the examined images."""
+        return self.places[index] if self.places else index
 
     # Maps of evidence cannot be compared with one truth.
     __eq__ = object.__eq__

@@ -6,6 +6,7 @@ from typing import Any
 
 from nearsight.diagnosis.columns.part import COLUMNS
 from nearsight.diagnosis.errors.part import ERRORS
+from nearsight.diagnosis.examined import EXAMINED
 from nearsight.diagnosis.faithfulness.part import FAITHFULNESS
 from nearsight.diagnosis.gate.part import GATE
 from nearsight.diagnosis.labels.part import LABELS
@@ -31,9 +32,9 @@ PARTS: tuple[Part[Any, Any], ...] = (
     FAITHFULNESS,
 )
 
-# The tables of all parts, by name.
+# All tables, by name: that of the examined images and those of all parts.
 TABLES: Mapping[str, Table[Any]] = MappingProxyType(
-    {table.name: table for part in PARTS for table in part.tables}
+    {table.name: table for table in (EXAMINED, *(table for part in PARTS for table in part.tables))}
 )
 
 

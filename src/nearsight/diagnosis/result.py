@@ -9,6 +9,7 @@ from torch import Tensor
 
 from nearsight.arguments import checked
 from nearsight.diagnosis import parts as registry
+from nearsight.diagnosis.examined import EXAMINED
 from nearsight.diagnosis.findings import Findings
 from nearsight.diagnosis.part import Part
 from nearsight.diagnosis.pictures import PICTURES, SavedPictures, load_pictures, save_pictures
@@ -48,6 +49,8 @@ UNITS = {
     "accuracy, share, purity, agreement": "from 0 to 1",
     "margin, evidence, logits": "logits; evidence of the atlas is relative: minus the tile's mean over all classes",
     "cost": "nats",
+    "index, images, alike, errors of pairs, place of examined": "places in the split, from 0 in its order; the table "
+    "`examined` has their files",
     "tile, stride, top, left": "pixels of the image as the network takes it",
     "place": "tile centres, from 0 at the top and left to 1",
 }
@@ -114,19 +117,25 @@ class Diagnosis(Findings, Shown):
         A table has its columns even if it has no rows. Raises `InputError` for an unknown name, and for a table
         of a part that was left out.
         """
+        frame: pandas.DataFrame = self._table(name).to_pandas()
+        return frame
+
+    def _table(self, name: str) -> "pyarrow.Table":
+        if name == EXAMINED.name:
+            return EXAMINED.arrow(self, self)
         owners = {table.name: (part, table) for part in registry.PARTS for table in part.tables}
         if name not in owners:
-            raise unknown_name("table", name, owners)
+            raise unknown_name("table", name, (EXAMINED.name, *owners))
         part, table = owners[name]
         if part not in self.asked:
             raise InputError(
                 f"the table '{name}' is of the part '{part.name}', which was left out; diagnose with it"
             )
-        frame: pandas.DataFrame = table.arrow(part.of(self), self).to_pandas()
-        return frame
+        return table.arrow(part.of(self), self)
 
     def _tables(self) -> "dict[str, pyarrow.Table]":
-        return {table.name: table.arrow(part.of(self), self) for part in self.asked for table in part.tables}
+        names = [table.name for part in self.asked for table in part.tables]
+        return {name: self._table(name) for name in (*names, EXAMINED.name)}
 
     def _summary(self) -> Summary:
         return Summary(

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 Found = TypeVar("Found")
 
 ESTIMATE = "estimate"
+# What points at examined images: one, or several.
+PLACE, PLACES = "place", "places"
+_POINTS = {PLACE: "int64", PLACES: "list<int64>"}
 _ESTIMATE = {"value": "float64", "low": "float64", "high": "float64", "n": "int64", "chance": "float64"}
 
 
@@ -24,7 +27,9 @@ class Column:
     ({'share': 'float64'}, ['accuracy.low', 'accuracy.high', 'accuracy.n'])
 
     The type may be a list ("list<int64>"). An estimate NAME, or None, fills the columns NAME, NAME.low,
-    NAME.high, NAME.n and NAME.chance. `take` is given the item, and the diagnosis that it belongs to.
+    NAME.high, NAME.n and NAME.chance. What points at examined images, `PLACE` or `PLACES`, is taken as their places
+    among these and written as their places in the split. `take` is given the item, and the diagnosis that it belongs
+    to.
     """
 
     name: str
@@ -34,20 +39,22 @@ class Column:
     def kinds(self) -> Mapping[str, str]:
         """Return the names of the columns that it fills, with their types."""
         if self.kind != ESTIMATE:
-            return {self.name: self.kind}
-        return {self._place(part): kind for part, kind in _ESTIMATE.items()}
+            return {self.name: _POINTS.get(self.kind, self.kind)}
+        return {self._part(part): kind for part, kind in _ESTIMATE.items()}
 
     def values(self, item: Any, about: Findings) -> Mapping[str, Any]:
         """Return what an item has in these columns."""
         value = getattr(item, self.name) if self.take is None else self.take(item, about)
+        if self.kind == PLACE:
+            return {self.name: about.place(value)}
+        if self.kind == PLACES:
+            return {self.name: [about.place(index) for index in value]}
         if self.kind != ESTIMATE:
             return {self.name: list(value) if isinstance(value, tuple) else value}
         estimate: Estimate | None = value
-        return {
-            self._place(part): None if estimate is None else getattr(estimate, part) for part in _ESTIMATE
-        }
+        return {self._part(part): None if estimate is None else getattr(estimate, part) for part in _ESTIMATE}
 
-    def _place(self, part: str) -> str:
+    def _part(self, part: str) -> str:
         return self.name if part == "value" else f"{self.name}.{part}"
 
 

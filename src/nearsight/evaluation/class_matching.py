@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nearsight.data import ImageSet
 from nearsight.errors import InputError, listed, shortened, unknown_name
@@ -28,13 +29,15 @@ class Matched:
     """A set whose labels are numbers of a model's classes, and what was left out for this.
 
     `left_out` counts the images of each class of the set that the model does not know; `lacking` names the
-    model's classes that the set does not have. `notes` report both, and which names were matched.
+    model's classes that the set does not have. `notes` report both, and which names were matched. `kept` are the
+    places of the images in the set, int64 (n,), if some were left out.
     """
 
     images: ImageSet
     left_out: Mapping[str, int]
     lacking: tuple[str, ...]
     notes: tuple[str, ...]
+    kept: NDArray[np.int64] | None = None
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -100,6 +103,7 @@ def match_classes(images: ImageSet, known: Sequence[str], class_map: ClassMap | 
         left_out,
         lacking,
         tuple(_notes(found, known, places, left_out, lacking)),
+        None if chosen is images else kept,
     )
 
 

@@ -127,6 +127,7 @@ def diagnose(
                 parts=parts,
                 groups=groups,
                 limit=images,
+                places=matched.kept,
                 faithfulness=faithfulness,
                 nulls=nulls,
                 seed=seed,

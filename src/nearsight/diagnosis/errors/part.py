@@ -22,7 +22,7 @@ from nearsight.diagnosis.look import Look
 from nearsight.diagnosis.part import Part
 from nearsight.diagnosis.pictures import Picture
 from nearsight.diagnosis.subject import Subject
-from nearsight.diagnosis.table import Column, Table, of_class
+from nearsight.diagnosis.table import PLACE, PLACES, Column, Table, of_class
 from nearsight.numbers import agreeing, counted
 from nearsight.statistics.writing import points
 
@@ -149,7 +149,7 @@ ERRORS = Part(
             "errors",
             lambda found: found.errors,
             (
-                Column("index", "int64"),
+                Column("index", PLACE),
                 Column("path", "string"),
                 of_class("label"),
                 of_class("prediction"),
@@ -173,7 +173,7 @@ ERRORS = Part(
                 of_class("prediction"),
                 Column("count", "int64"),
                 Column("share", "float64"),
-                Column("errors", "list<int64>"),
+                Column("errors", PLACES),
             ),
         ),
     ),

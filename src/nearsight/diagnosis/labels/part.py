@@ -11,7 +11,7 @@ from nearsight.diagnosis.lead import Lead
 from nearsight.diagnosis.part import Part
 from nearsight.diagnosis.pictures import Picture
 from nearsight.diagnosis.subject import Subject
-from nearsight.diagnosis.table import Column, Table, of_class
+from nearsight.diagnosis.table import PLACE, Column, Table, of_class
 from nearsight.evaluation.protocols import probabilities
 from nearsight.settings.protocols import MEAN_LOGIT, MEAN_PROBABILITY, VOTE
 
@@ -93,7 +93,7 @@ LABELS = Part(
             "suspects",
             lambda found: found.suspects,
             (
-                Column("index", "int64"),
+                Column("index", PLACE),
                 Column("path", "string"),
                 of_class("label"),
                 of_class("suggested"),
@@ -106,7 +106,7 @@ LABELS = Part(
             "duplicates",
             lambda found: found.duplicates,
             (
-                Column("index", "int64"),
+                Column("index", PLACE),
                 Column("path", "string"),
                 Column("other_split", "string"),
                 Column("other_index", "int64"),

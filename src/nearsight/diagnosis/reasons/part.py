@@ -19,7 +19,7 @@ from nearsight.diagnosis.reasons.reason import AtlasTile, Reason
 from nearsight.diagnosis.reasons.strips import AROUND_SIDE, TILE_SIDE, atlas_strips
 from nearsight.diagnosis.reasons.strongest import ImageTiles, strongest_tiles
 from nearsight.diagnosis.subject import Subject
-from nearsight.diagnosis.table import ESTIMATE, Column, Table, of_class
+from nearsight.diagnosis.table import ESTIMATE, PLACE, PLACES, Column, Table, of_class
 from nearsight.settings.protocols import MEAN_LOGIT
 from nearsight.statistics import Estimate
 from nearsight.tiles import TileGrid
@@ -173,7 +173,7 @@ REASONS = Part(
                 _of_reason("purity", ESTIMATE),
                 _of_reason("on_object", ESTIMATE),
                 _of_reason("stability", "float64"),
-                Column("images", "list<int64>", lambda ranked, _: tuple(sorted(ranked.reason.images))),
+                Column("images", PLACES, lambda ranked, _: tuple(sorted(ranked.reason.images))),
                 *(_of_accuracy(name) for name in _ACCURACY),
             ),
         ),
@@ -183,7 +183,7 @@ REASONS = Part(
             (
                 Column("class", "string", lambda shown, _: shown.class_name),
                 Column("reason", "int64", lambda shown, _: shown.rank),
-                _of_tile("index", "int64"),
+                _of_tile("index", PLACE),
                 _of_tile("path", "string"),
                 of_class("label", lambda shown: shown.tile.label),
                 _of_tile("top", "int64"),

@@ -25,7 +25,7 @@ from nearsight.diagnosis.pictures import Picture
 from nearsight.diagnosis.reasons.part import REASONS
 from nearsight.diagnosis.relative import relative
 from nearsight.diagnosis.subject import Subject
-from nearsight.diagnosis.table import ESTIMATE, Column, Table, of_class
+from nearsight.diagnosis.table import ESTIMATE, PLACES, Column, Table, of_class
 from nearsight.diagnosis.verdicts.finders import find_candidates
 from nearsight.diagnosis.verdicts.interventions import (
     GIVEN,
@@ -398,8 +398,8 @@ VERDICTS: Part[Seen, Verdicts] = Part(
                 Column("artefact", "bool"),
                 Column("pictured", "bool"),
                 Column("missing", "list<string>"),
-                Column("images", "list<int64>"),
-                Column("alike", "list<int64>"),
+                Column("images", PLACES),
+                Column("alike", PLACES),
                 Column("share", ESTIMATE),
                 Column("accuracy_with", ESTIMATE),
                 Column("accuracy_without", ESTIMATE),
