@@ -92,6 +92,12 @@ def test_two_plants_in_one_class_are_two_verdicts_in_their_own_words() -> None:
     found = diagnosed(world(100, (0.3, 0, 0), (0.3, 0, 0)))["verdicts"]
     assert {one.words for one in found.shortcuts} == {"black frame, 2 pixels", "greyscale or of one hue"}
     assert {one.class_number for one in found.shortcuts} == {0}
+    # A box around the whole image shows nothing. A frame can be removed; colours cannot be given back.
+    compared = {one.attribute: one.compared for one in found.shortcuts}
+    assert {name: one and (one.shown_on, len(one.pairs)) for name, one in compared.items()} == {
+        "border": ("having", 6),
+        "colour variety": ("lacking", 6),
+    }
 
 
 @pytest.mark.parametrize("share", [0.3, 0.5])

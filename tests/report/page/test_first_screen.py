@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from nearsight.diagnosis import Diagnosis
+from nearsight.diagnosis.verdicts.compared import HAVING, LACKING, Compared
 from nearsight.diagnosis.verdicts.interventions import INNER, LEARNED, Intervention
 from nearsight.diagnosis.verdicts.limits import ClassLimit
 from nearsight.diagnosis.verdicts.part import Verdicts
@@ -207,6 +208,30 @@ def test_what_is_only_proven_inside_the_network_is_shown_where_a_layer_sees_it_a
         ]
         assert one["verdicts"].verdicts == found["verdicts"].verdicts
         assert one.table("verdicts")["proven_by"].tolist() == [INNER]
+
+
+@pytest.mark.parametrize("shown_on", [HAVING, LACKING])
+def test_what_no_box_shows_is_shown_beside_the_same_image_without_it_and_kept(
+    shown_on: str, with_verdicts: Callable, parse: Callable, tmp_path: Path
+) -> None:
+    grey = torch.full((3, 8, 8), 100, dtype=torch.uint8)
+    compared = Compared.of([(index, grey + 10, grey) for index in (1, 7)], shown_on)
+    found = with_verdicts(replace(verdict("shortcut"), compared=compared))
+    found.save(tmp_path / "found")
+    for one in (found, Diagnosis.load(tmp_path / "found")):
+        first = [given["alt"] for given in parse(screen(one)).all("img")]
+        assert first == ["with it", "without it"] * 2
+        html = diagnosis_html(one)
+        page = parse(html)
+        assert "at the bottom what it changes, 8 times as strong, on grey." in page.text
+        below = [given["alt"] for given in page.all("img") if "it" in given.get("alt", "").split()]
+        assert below[4:] == ["with it", "without it", "what it changes"] * 2
+        # Images that have it are not shown twice, nor are those of the class that lack it.
+        assert ("Images that have it" in html, "Images without it" in html) == (
+            shown_on == LACKING,
+            shown_on == HAVING,
+        )
+        assert one["verdicts"].verdicts == found["verdicts"].verdicts
 
 
 def test_images_alike_are_shown_and_kept(with_verdicts: Callable, parse: Callable, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from nearsight.data import ImageSet
 from nearsight.data.joined_images import chosen_of
 from nearsight.diagnosis.attributes.answered import MOST_PIXELS, too_large
 from nearsight.diagnosis.box import Box
-from nearsight.diagnosis.candidates import UNASKED, Examined
+from nearsight.diagnosis.candidates import TILE, UNASKED, Candidate, EditOf, Examined
 from nearsight.diagnosis.choosing import choosing_half
 from nearsight.diagnosis.findings import Findings
 from nearsight.diagnosis.lead import Lead
@@ -26,6 +26,7 @@ from nearsight.diagnosis.reasons.part import REASONS
 from nearsight.diagnosis.relative import relative
 from nearsight.diagnosis.subject import Subject
 from nearsight.diagnosis.table import ESTIMATE, PLACES, Column, Table, of_class
+from nearsight.diagnosis.verdicts.compared import HAVING, LACKING, OTHERS, Compared, removed_alone
 from nearsight.diagnosis.verdicts.finders import find_candidates
 from nearsight.diagnosis.verdicts.interventions import (
     GIVEN,
@@ -49,7 +50,7 @@ from nearsight.diagnosis.verdicts.limits import (
 )
 from nearsight.diagnosis.verdicts.remaining import remaining_accuracy
 from nearsight.diagnosis.verdicts.rule import RULE, SHORTCUT
-from nearsight.diagnosis.verdicts.verdict import Edited, Highlighted, Verdict
+from nearsight.diagnosis.verdicts.verdict import NAMELESS, Edited, Highlighted, Verdict
 from nearsight.statistics import Estimate, accuracy_estimate
 from nearsight.statistics.writing import points, whole_per_cent
 from nearsight.tiles import TileGrid
@@ -60,6 +61,8 @@ EXAMPLE_SIDE = 128
 EDITED = 4
 # The number of verdicts that are shown with pictures, the strongest.
 SHOWN = 30
+# The share of an image from which on a box in it does not show what is there.
+HALF = 0.5
 # The most pixels per side of what is moved from one large picture to another.
 LONGEST = 2048
 
@@ -190,7 +193,9 @@ def _measure(subject: Subject, seen: Sequence[Seen]) -> Verdicts | Nothing:
     judged = judge(examined, candidates, np.array([one.strength for one in seen], dtype=np.float32))
     testing = ~examined.choosing
     return Verdicts(
-        verdicts=tuple(_verdict(examined, one, len(images)) for one in judged),
+        verdicts=tuple(
+            _verdict(examined, one, len(images), drawn=rank < SHOWN) for rank, one in enumerate(judged)
+        ),
         candidates=len(candidates),
         accuracy=accuracy_estimate(
             examined.predictions[testing] == examined.labels[testing], chance=1 / len(images.classes)
@@ -255,13 +260,17 @@ def _with_training(examined: Examined, training: ImageSet) -> Examined:
     )
 
 
-def _verdict(examined: Examined, judged: Judged, images: int) -> Verdict:
-    """Return what was judged as it is told: of the first so many images, those of the subject."""
+def _verdict(examined: Examined, judged: Judged, images: int, *, drawn: bool = True) -> Verdict:
+    """Return what was judged as it is told: of the first so many images, those of the subject.
+
+    Only what is `drawn` on the page is made visible.
+    """
     candidate, found = judged.candidate, judged.association
     mine, has = examined.labels[:images] == candidate.class_number, candidate.has[:images]
     more = np.zeros(images, dtype=np.bool_) if judged.alike is None else judged.alike[:images]
     having, lacking = np.flatnonzero(mine & has), np.flatnonzero(mine & ~has & ~more)
     clearest = having[np.argsort(-np.nan_to_num(candidate.value[having]), kind="stable")]
+    examples, beside = clearest[:EXAMPLES], lacking[:EXAMPLES]
     return Verdict(
         class_number=candidate.class_number,
         verdict=judged.word,
@@ -273,8 +282,8 @@ def _verdict(examined: Examined, judged: Judged, images: int) -> Verdict:
         place=candidate.place,
         images=tuple(having.tolist()),
         alike=tuple(np.flatnonzero(more).tolist()),
-        examples=tuple(clearest[:EXAMPLES].tolist()),
-        beside=tuple(lacking[:EXAMPLES].tolist()),
+        examples=tuple(examples.tolist()),
+        beside=tuple(beside.tolist()),
         share=found.share,
         accuracy_with=found.accuracy.accuracy_with,
         accuracy_without=found.accuracy.accuracy_without,
@@ -284,12 +293,58 @@ def _verdict(examined: Examined, judged: Judged, images: int) -> Verdict:
         q=judged.q,
         proven_by=judged.proven_by,
         edited=_edited(examined, judged) if judged.proven_by == LEARNED else (),
-        highlighted=_highlighted(examined, judged, clearest[:EXAMPLES]) if judged.proven_by == INNER else (),
+        highlighted=_highlighted(examined, judged, examples) if judged.proven_by == INNER else (),
         pictured=judged.word != SHORTCUT
         and candidate.artefact
         and candidate.pictured
         and RULE.decides(found, judged.interventions),
         missing=RULE.missing(found, judged.interventions) if judged.word != SHORTCUT else (),
+        compared=_compared(examined, judged, examples, beside) if drawn else None,
+    )
+
+
+def _compared(
+    examined: Examined, judged: Judged, examples: NDArray[np.int64], beside: NDArray[np.int64]
+) -> Compared | None:
+    """Return images with what was judged and without it, unless a box or another picture shows where it is."""
+    candidate = judged.candidate
+    if examined.parted is not None or judged.proven_by in NAMELESS:
+        return None
+    if candidate.place is not None:
+        top, left, bottom, right = candidate.place
+        if (bottom - top) * (right - left) < HALF:
+            return None
+
+    def with_edit(places: NDArray[np.int64], edit: EditOf) -> Iterator[tuple[int, Tensor, Tensor]]:
+        for place in places.tolist():
+            image = examined.images.image(place)
+            edited = edit(image, place)
+            # Tiles are changed in images as the network takes them.
+            real = image if image.shape == edited.shape else examined.decision.bound.resize(image)
+            yield place, real, edited
+
+    if candidate.removed is not None and _alone(examined, candidate, beside):
+        return Compared.of(list(with_edit(examples, candidate.removed)), HAVING)
+    if candidate.added is None:
+        return None
+    places, shown_on = (
+        (beside, LACKING) if len(beside) else (to_be_moved(examined, candidate, EXAMPLES), OTHERS)
+    )
+    return Compared.of(
+        [(place, edited, real) for place, real, edited in with_edit(places, candidate.added)], shown_on
+    )
+
+
+def _alone(examined: Examined, candidate: Candidate, lacking: NDArray[np.int64]) -> bool:
+    """Whether removing something changes nothing else, as images that lack it show; a tile is only replaced."""
+    put_on, take_off = candidate.added, candidate.removed
+    if candidate.seen_in == TILE or put_on is None or take_off is None or not len(lacking):
+        return True
+    places = lacking.tolist()
+    real = [examined.images.image(place) for place in places]
+    added = [put_on(image, place) for image, place in zip(real, places, strict=True)]
+    return removed_alone(
+        real, added, [take_off(image, place) for image, place in zip(added, places, strict=True)]
     )
 
 

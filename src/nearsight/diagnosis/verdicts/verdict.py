@@ -8,6 +8,7 @@ from torch.nn.functional import interpolate
 
 from nearsight.diagnosis.candidates import TABLE, TILE
 from nearsight.diagnosis.repeats.wording import MARK, OVERLAY, WATERMARK
+from nearsight.diagnosis.verdicts.compared import Compared
 from nearsight.diagnosis.verdicts.interventions import GIVEN, INNER, LEARNED, TRANSPLANTED, Intervention
 from nearsight.diagnosis.verdicts.rule import PICTURED, SHORTCUT
 from nearsight.numbers import agreeing, counted
@@ -131,7 +132,8 @@ class Verdict:
     If it is "learned" or "inner", `words` say only what it was found as; if "inner", `highlighted` are the examples
     with where a layer sees it. `alike` are further images of the class, which do not look as if they had it, but
     which the classifier takes for the class in the same way; no figure counts them. `missing` says in words what
-    keeps a suspect from being a shortcut; nothing if an older version wrote it.
+    keeps a suspect from being a shortcut; nothing if an older version wrote it. `compared` shows it in images, with
+    it and without it, if no `place` and no other picture does.
     """
 
     class_number: int
@@ -158,6 +160,7 @@ class Verdict:
     highlighted: tuple[Highlighted, ...] = ()
     alike: tuple[int, ...] = ()
     missing: tuple[str, ...] = ()
+    compared: Compared | None = None
 
     @property
     def is_mark(self) -> bool:
