@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nearsight.diagnosis.with_and_without import with_and_without
+from nearsight.diagnosis.with_and_without import difference_as_strong, with_and_without
 
 
 def test_it_counts() -> None:
@@ -26,6 +26,21 @@ def test_what_strength_alone_selects_is_the_value_of_chance() -> None:
     found = with_and_without(has, right, strength)
     assert found.difference.low > 0.1
     assert found.difference.low < found.difference.chance
+
+
+def test_a_difference_of_strength_is_that_of_images_as_strong_and_any_other_is_beyond_it() -> None:
+    random = np.random.default_rng(0)
+    strength = random.normal(size=2000).astype(np.float32)
+    has = strength + random.normal(size=2000) > 0
+    as_strong = strength + random.normal(size=2000) > 0
+    made = as_strong[has].mean() - as_strong[~has].mean()
+    assert made > 0.3
+    assert difference_as_strong(has, as_strong, strength) == pytest.approx(made, abs=0.07)
+    by_it = np.where(has, random.random(2000) < 0.9, random.random(2000) < 0.3)
+    assert difference_as_strong(has, by_it, strength) < 0.3 < 0.5 < by_it[has].mean() - by_it[~has].mean()
+    # Of images that are all as strong, strength makes no difference; one that is strength alone is all of it.
+    assert difference_as_strong(has, has, np.zeros(2000, dtype=np.float32)) == pytest.approx(0)
+    assert difference_as_strong(strength > 0, strength > 0, strength) == 1
 
 
 def test_of_no_images_nothing_is_known() -> None:

@@ -13,9 +13,9 @@ class WithAndWithout:
     """Accuracy on images of one class, some of which have something.
 
     `accuracy_with` is that of the images that have it, `accuracy_without` that of the others, and `difference` is
-    the first minus the second; its chance is the difference for as many images, chosen by strength of evidence
-    alone. `errors_without` is the share of the errors that are in images without it; its chance is the share of
-    such images. Without images, nothing is known.
+    the first minus the second; its chance is the difference that strength of evidence alone makes. `errors_without`
+    is the share of the errors that are in images without it; its chance is the share of such images. Without images,
+    nothing is known.
     """
 
     accuracy_with: Estimate
@@ -52,3 +52,25 @@ def _by_strength(strength: NDArray[np.float32] | None, right: NDArray[np.bool_],
         return 0.0
     order = np.argsort(-strength, kind="stable")
     return float(right[order[:count]].mean() - right[order[count:]].mean())
+
+
+def difference_as_strong(
+    has: NDArray[np.bool_], right: NDArray[np.bool_], strength: NDArray[np.float32]
+) -> float:
+    """Return the difference of accuracy that two sides would have if only strength of evidence decided.
+
+    >>> has = np.array([True, True, False, False])
+    >>> difference_as_strong(has, has, np.array([2.0, 1.0, 4.0, 3.0]))
+    0.0
+    >>> difference_as_strong(has, has, np.array([4.0, 3.0, 2.0, 1.0]))
+    1.0
+
+    All are (n,), and both sides have an image. Each image counts as often right as images of its `strength` are, by
+    the isotonic regression of `right` on it.
+    """
+    from scipy.optimize import isotonic_regression
+
+    _, place, counts = np.unique(strength, return_inverse=True, return_counts=True)
+    of_strength = np.bincount(place, weights=right) / counts
+    foretold = isotonic_regression(of_strength, weights=counts).x[place]
+    return float(foretold[has].mean() - foretold[~has].mean())

@@ -169,7 +169,29 @@ def test_each_image_has_one_reason_and_accuracy_is_counted_by_it() -> None:
     assert first.accuracy.accuracy_with.value == 1
     assert first.accuracy.accuracy_without.value == pytest.approx(np.mean([i % 4 == 0 for i in without]))
     assert first.accuracy.errors_without.value == 1
+    # What the mark itself says is left out of the strength of an image, and the rest of all is as dark.
+    assert abs(first.accuracy.difference.chance) < 0.5 < first.accuracy.difference.value
+    assert first.carried.value + second.carried.value == 1
+    assert first.carried.chance == 0
     assert first.stability > 0.95
+
+
+def test_images_without_a_tile_that_speaks_for_their_class_lack_all_of_its_reasons() -> None:
+    images = planted()
+    tested = ~choosing_half(images.labels)
+    # Three marked apples become blue, and berries get their mark.
+    blue = np.flatnonzero(tested[:MARKED])[:3]
+    images.pixels[40:45] = images.pixels[:5].clone()
+    images.pixels[blue] = images.pixels[50:53].clone()
+    predictions = np.where(np.isin(np.arange(80), blue), 1, images.labels)
+    green, marked = atlas_of(images, predictions=predictions).classes[0].reasons
+    assert not {*blue.tolist()} & {*green.images, *marked.images}
+    assert marked.carried.n == 20
+    assert marked.carried.value == pytest.approx((tested[:MARKED].sum() - 3) / 20)
+    assert marked.carried.chance == pytest.approx(tested[40:45].sum() / 20)
+    right = tested[MARKED:40].sum()
+    assert marked.accuracy.accuracy_without.value == pytest.approx(right / (right + 3))
+    assert marked.accuracy.errors_without.value == 1
 
 
 def test_a_class_without_images_and_one_without_evidence_have_no_reasons(atlas: Atlas) -> None:

@@ -1,5 +1,7 @@
 """The strongest tiles against a search of every tile."""
 
+import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,6 +49,30 @@ def test_sampled_tiles_are_equally_likely_and_carry_the_evidence_for_the_label()
     assert (counts - expected).abs().max() < 5 * expected**0.5
     relative = (tiles.logits[2] - tiles.logits.mean(0)).flatten()
     torch.testing.assert_close(found.sample_evidence, relative[found.sample.long()])
+
+
+@given(st.integers(0, 100))
+def test_elsewhere_are_the_tiles_that_share_no_pixel_with_the_strongest(seed: int) -> None:
+    tiles = random_map(seed)
+    found = strongest_tiles(tiles, 1, torch.Generator())
+    relative = tiles.logits[1] - tiles.logits.mean(0)
+    covered = torch.zeros(10, 14, dtype=torch.bool)
+    row, column = divmod(int(found.index[1]), tiles.grid.shape[1])
+    top, left = tiles.grid.tops[row], tiles.grid.lefts[column]
+    covered[top : top + 4, left : left + 4] = True
+    apart = [
+        float(relative[i, j])
+        for i, one in enumerate(tiles.grid.tops)
+        for j, other in enumerate(tiles.grid.lefts)
+        if not covered[one : one + 4, other : other + 4].any()
+    ]
+    assert found.elsewhere == pytest.approx(np.mean(apart), abs=1e-5)
+
+
+def test_if_all_tiles_overlap_with_the_strongest_all_count_but_those_that_were_skipped() -> None:
+    logits = torch.tensor([[[6.0, 2.0, torch.nan]], [[0.0, 0.0, torch.nan]]])
+    tiles = EvidenceMap(logits, TileGrid(4, 6, tile=4, stride=1), ("cat", "dog"))
+    assert strongest_tiles(tiles, 0, torch.Generator()).elsewhere == pytest.approx(2.0)
 
 
 def test_a_seed_gives_the_same_sample() -> None:

@@ -26,6 +26,7 @@ from nearsight.diagnosis.reasons.reason import AtlasTile, Reason
 from nearsight.diagnosis.reliance.background import Reliance, RelianceRow
 from nearsight.diagnosis.reliance.part import NO_REGION
 from nearsight.diagnosis.result import Diagnosis
+from nearsight.diagnosis.with_and_without import WithAndWithout
 from nearsight.evidence import EvidenceMap
 from nearsight.statistics import Estimate
 from nearsight.tiles import TileGrid
@@ -189,6 +190,13 @@ def class_reasons(
             on_object=estimate(0.06, len(tiles), 0.13, 0.03),
             examples=tuple(tiles),
             count=len(tiles),
+            accuracy=WithAndWithout(
+                estimate(0.79 + share / 6, len(tiles), None),
+                estimate(0.37 - share / 7, 40 - len(tiles), None),
+                estimate(0.42 + share / 3, 40, 0.77),
+                estimate(0.31 + share / 2, 20, 0.29),
+            ),
+            carried=estimate(share * 0.9, 40, 0.03, 0.02),
         )
         for share, tiles, place, appearance in (
             (0.64, own[: len(own) // 2 + 1], Place(0.2, 0.5, 0.07, 0.24, "top"), "flat light blue"),

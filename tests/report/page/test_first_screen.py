@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from nearsight.diagnosis import Diagnosis
+from nearsight.diagnosis.reasons.atlas import Atlas
 from nearsight.diagnosis.verdicts.compared import HAVING, LACKING, Compared
 from nearsight.diagnosis.verdicts.interventions import INNER, LEARNED, Intervention
 from nearsight.diagnosis.verdicts.limits import ClassLimit
@@ -247,6 +248,46 @@ def test_images_alike_are_shown_and_kept(with_verdicts: Callable, parse: Callabl
         ]
         assert shown == [f"{one.classes[0]} that may have it"] * 2
         assert one.table("verdicts")["alike"].tolist()[0].tolist() == [3, 5]
+
+
+def explaining(make: Callable, classes: int) -> Diagnosis:
+    """A diagnosis in which the first reason of so many classes explains errors, of a later one fewer."""
+    found = make(count=56, wrong=20)
+    told = []
+    for number, one in enumerate(found["reasons"].classes):
+        known = one.reasons[0].accuracy
+        changed = replace(
+            one.reasons[0],
+            accuracy=replace(
+                known,
+                accuracy_with=replace(known.accuracy_with, n=20),
+                accuracy_without=replace(known.accuracy_without, n=20),
+                difference=replace(known.difference, chance=0.1 if number < classes else 0.8),
+                errors_without=Estimate(0.9 - number / 100, 0.8, 0.95, n=20, chance=0.4),
+            ),
+        )
+        told.append(replace(one, reasons=(changed, *one.reasons[1:])))
+    return make(count=56, wrong=20, reasons=Atlas(tuple(told)))
+
+
+@pytest.mark.parametrize(
+    ("classes", "shown", "ends"), [(0, 0, ""), (1, 1, "top"), (2, 2, "top"), (4, 2, "2 more")]
+)
+def test_errors_by_reason_are_on_it_where_they_are_proven(
+    make_diagnosis: Callable, classes: int, shown: int, ends: str
+) -> None:
+    found = explaining(make_diagnosis, classes)
+    lines = [line for line in found.summary() if line.startswith("errors by reason")]
+    assert len(lines) == shown == screen(found).count("Errors by reason")
+    if lines:
+        assert lines[0].startswith(
+            f"errors by reason: 90 % (80 to 95; chance 40 %) of {found.classes[0]}'s errors lie in images without "
+            "its reason 1: flat light blue, top"
+        )
+        assert lines[-1].endswith(ends)
+    said = [one for one in found.sentences() if "carry reason 1 (flat light blue, top); of these" in one]
+    assert len(said) == classes
+    assert found.table("reasons")["explains_errors"].sum() == classes
 
 
 MADE = "nearsight diagnose 'my runs/a' --stride 12"

@@ -17,7 +17,11 @@ from nearsight.diagnosis.place import typical_place
 from nearsight.diagnosis.reasons.reason import AtlasTile, Reason, by_share
 from nearsight.diagnosis.reasons.strongest import ImageTiles
 from nearsight.diagnosis.tile_crops import ChosenTiles, TileSource
-from nearsight.diagnosis.with_and_without import with_and_without
+from nearsight.diagnosis.with_and_without import (
+    WithAndWithout,
+    difference_as_strong,
+    with_and_without,
+)
 from nearsight.evidence import TiledModel
 from nearsight.evidence.kinds import Kind
 from nearsight.progress import SILENT, Progress
@@ -92,7 +96,8 @@ def build_atlas(
     >>> from nearsight.models import Architecture, Classifier, Preprocessing
     >>> pixels = torch.zeros(1, 3, 4, 4, dtype=torch.uint8)
     >>> black = ImageSet("black", "test", ("cat", "dog"), np.array([0]), MemoryImages(pixels, ("a.png",)))
-    >>> tile = ImageTiles(torch.tensor([0, 0]), torch.tensor([2.0, -2.0]), torch.tensor([0]), torch.tensor([2.0]))
+    >>> first, two = torch.tensor([0]), torch.tensor([2.0])
+    >>> tile = ImageTiles(torch.tensor([0, 0]), torch.tensor([2.0, -2.0]), first, two, 2.0)
     >>> class Cats(torch.nn.Module):
     ...     def forward(self, tiles):
     ...         return torch.tensor([[2.0, -2.0]]).expand(len(tiles), 2)
@@ -113,7 +118,8 @@ def build_atlas(
 
     Half of each class's images choose the groups, and all measures of the groups are taken on the other half
     (`choosing_half`). If a class has a single reason, nothing is chosen, and all images count. `predictions`,
-    int64 (n,), are the classifier's decisions, for the accuracy by reason; without them it is not known.
+    int64 (n,), are the classifier's decisions, for the accuracy by reason; without them it is not known. An image
+    whose tiles all speak against its class has none of its reasons.
     """
     choosing = choosing_half(images.labels, seed)
     right = None if predictions is None else predictions == images.labels
@@ -146,14 +152,15 @@ def build_atlas(
             imitating,
             _speaking(_sampled(chosen, tiles)),
             imitators_of.strongest(imitators),
-            tuple(sorted([*chosen.tolist(), *compared.tolist()])),
+            chosen,
+            compared,
         )
 
-    halves = _Halves(choosing, right)
+    known = _Known(choosing, right, np.array([one.elsewhere for one in tiles], dtype=np.float32))
     for some in _together(map(parts_of, np.flatnonzero(there).tolist())):
         embedded = source.embeddings([tiles for one in some for tiles in one.embedded])
         made = [
-            _reasons(source, one, embedded[3 * place : 3 * place + 3], halves, on_object, reasons, seed)
+            _reasons(source, one, embedded[3 * place : 3 * place + 3], known, on_object, reasons, seed)
             for place, one in enumerate(some)
         ]
         shown = iter(
@@ -180,7 +187,8 @@ def build_atlas(
 class _Parts:
     """The tiles that matter for one class: the strongest of its images and of others, and its images' sample.
 
-    `imitators` are those of the others that are shown, and `looked_at` the places of all these images.
+    `imitators` are those of the others that are shown. `mine` and `others` are the places of all these images, int64
+    (n,), also of those without a tile that speaks for the class.
     """
 
     number: int
@@ -188,7 +196,13 @@ class _Parts:
     imitating: ChosenTiles
     sample: ChosenTiles
     imitators: ChosenTiles
-    looked_at: tuple[int, ...]
+    mine: NDArray[np.int64]
+    others: NDArray[np.int64]
+
+    @property
+    def looked_at(self) -> tuple[int, ...]:
+        """The places of all images that take part, in order."""
+        return tuple(sorted([*self.mine.tolist(), *self.others.tolist()]))
 
     @property
     def embedded(self) -> tuple[ChosenTiles, ChosenTiles, ChosenTiles]:
@@ -212,11 +226,31 @@ def _together(parts: Iterable[_Parts]) -> Iterator[list[_Parts]]:
 
 
 @dataclass(frozen=True, eq=False)
-class _Halves:
-    """Which images choose the groups, and which images are right, if that is known; both bool (n,)."""
+class _Known:
+    """What is known of every image.
+
+    Whether it chooses the groups, bool (n,); whether it is right, bool (n,), if that is known; and how strongly it
+    speaks for its own class elsewhere than in its strongest tile, float32 (n,).
+    """
 
     choosing: NDArray[np.bool_]
     right: NDArray[np.bool_] | None
+    elsewhere: NDArray[np.float32]
+
+    def accuracy(self, images: NDArray[np.int64], has: NDArray[np.bool_]) -> WithAndWithout | None:
+        """Return the accuracy of some images, of which some have a reason; None if it is not known.
+
+        What the reason's own tile says is left out of the strength of an image, or a reason that decides would be
+        compared with itself.
+        """
+        if self.right is None:
+            return None
+        right = self.right[images]
+        found = with_and_without(has, right)
+        if found.difference.value is None:
+            return found
+        chance = difference_as_strong(has, right, self.elsewhere[images])
+        return replace(found, difference=replace(found.difference, chance=chance))
 
 
 def _speaking(tiles: ChosenTiles) -> ChosenTiles:
@@ -236,7 +270,7 @@ def _reasons(
     source: TileSource,
     parts: _Parts,
     embedded: Sequence[Embeddings],
-    halves: _Halves,
+    known: _Known,
     on_object: OnObject | None,
     most: int,
     seed: int,
@@ -246,17 +280,16 @@ def _reasons(
     if not len(strongest):
         return []
     embeddings, of_others, of_samples = embedded
-    choosing = halves.choosing[strongest.images]
+    choosing = known.choosing[strongest.images]
     chosen, weights = embeddings[choosing], strongest.evidence[choosing]
     groups = group(chosen, weights, most=most, seed=seed)
     found_again = stability(groups, chosen, weights, seed=seed)
     # With a single group, nothing was chosen.
-    tested = ~choosing if len(groups) > 1 else np.ones(len(strongest), dtype=bool)
+    tests = ~known.choosing if len(groups) > 1 else np.ones(len(known.choosing), dtype=bool)
+    tested, imitating_tested = tests[strongest.images], tests[imitating.images]
+    mine, others = (some[tests[some]] for some in (parts.mine, parts.others))
     of_strongest = groups.nearest(embeddings)
     of_imitating = groups.nearest(of_others)
-    imitating_tested = (
-        ~halves.choosing[imitating.images] if len(groups) > 1 else np.ones(len(imitating), bool)
-    )
     of_sample = groups.nearest(of_samples)
     pixels = torch.stack(list(source.pixels(strongest)))
     covered = None if on_object is None else _covered(sample, on_object)
@@ -265,6 +298,10 @@ def _reasons(
     for number in order:
         inside = of_strongest == number
         own, alike = strongest.select(inside), of_imitating == number
+        has, imitated = (
+            np.isin(images, which)
+            for images, which in ((mine, own.images), (others, imitating.images[alike]))
+        )
         reason = Reason(
             share=ratio_estimate(
                 np.where(inside, strongest.evidence, 0)[tested],
@@ -285,11 +322,8 @@ def _reasons(
             images=tuple(own.images.tolist()),
             corners=tuple(source.corners(own)),
             others=tuple(sorted(imitating.images[alike].tolist())),
-            accuracy=None
-            if halves.right is None
-            else with_and_without(
-                inside[tested], halves.right[strongest.images[tested]], strongest.evidence[tested]
-            ),
+            accuracy=known.accuracy(mine, has),
+            carried=accuracy_estimate(has, chance=float(imitated.mean()) if len(others) else None),
         )
         reasons.append((reason, own))
     return reasons

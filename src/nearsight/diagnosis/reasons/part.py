@@ -10,21 +10,26 @@ from torch import Tensor
 from nearsight.diagnosis.errors.part import ERRORS
 from nearsight.diagnosis.findings import Findings
 from nearsight.diagnosis.gate.part import GATE
+from nearsight.diagnosis.lead import Lead
 from nearsight.diagnosis.look import Look
 from nearsight.diagnosis.overlap import object_shares
 from nearsight.diagnosis.part import Nothing, Part
 from nearsight.diagnosis.pictures import Picture
-from nearsight.diagnosis.reasons.atlas import Atlas, ClassReasons, build_atlas
-from nearsight.diagnosis.reasons.reason import AtlasTile, Reason
+from nearsight.diagnosis.reasons.atlas import Atlas, build_atlas
+from nearsight.diagnosis.reasons.errors_by_reason import Ranked, errors_by_reason, ranked
+from nearsight.diagnosis.reasons.reason import AtlasTile
 from nearsight.diagnosis.reasons.strips import AROUND_SIDE, TILE_SIDE, atlas_strips
 from nearsight.diagnosis.reasons.strongest import ImageTiles, strongest_tiles
 from nearsight.diagnosis.subject import Subject
 from nearsight.diagnosis.table import ESTIMATE, PLACE, PLACES, Column, Table, of_class
+from nearsight.numbers import counted
 from nearsight.settings.protocols import MEAN_LOGIT
 from nearsight.statistics import Estimate
 from nearsight.tiles import TileGrid
 
 _ACCURACY = ("accuracy_with", "accuracy_without", "difference", "errors_without")
+# Of so many classes sentences say which reason explains the errors, and the first screen of the first of them.
+TOLD, LEADS = 5, 2
 
 
 def _observe(look: Look) -> ImageTiles:
@@ -86,6 +91,26 @@ def _sentences(found: Atlas, about: Findings) -> Iterator[str]:
             "reasons are the tiles that the decision needs most, searched for in "
             f"{found.counted:,} of {about.images:,} images"
         )
+    explained = errors_by_reason(found)
+    said = (one.reason.by_accuracy(one.of_class.name, one.rank) for one in explained[:TOLD])
+    yield from filter(None, said)
+    if len(explained) > TOLD:
+        more = counted(len(explained) - TOLD, "more class", "more classes")
+        yield f"errors of {more} lie in images without one of its reasons, too: see the page and the table"
+
+
+def _leads(found: Atlas, _about: Findings) -> Iterator[Lead]:
+    explained = errors_by_reason(found)
+    for place, one in enumerate(explained[:LEADS], start=1):
+        known = one.reason.accuracy
+        assert known is not None
+        name = one.of_class.name
+        more = f"; so it is with {len(explained) - LEADS:,} more" if place == LEADS < len(explained) else ""
+        yield Lead.of_share(
+            "errors by reason",
+            known.errors_without,
+            f"of {name}'s errors lie in images without its reason {one.rank}: {one.reason.seen}{more}",
+        )
 
 
 def _pictures(found: Atlas, about: Findings) -> Iterator[Picture]:
@@ -97,27 +122,12 @@ def _pictures(found: Atlas, about: Findings) -> Iterator[Picture]:
 
 
 @dataclass(frozen=True)
-class _Ranked:
-    """A reason of a class with its rank, from 1."""
-
-    of_class: ClassReasons
-    rank: int
-    reason: Reason
-
-
-@dataclass(frozen=True)
 class _Shown:
     """A tile under a class: one of the reason with this rank, or an imitator without one."""
 
     class_name: str
     rank: int | None
     tile: AtlasTile
-
-
-def _ranked(found: Atlas) -> Iterator[_Ranked]:
-    for reasons in found.classes:
-        for rank, reason in enumerate(reasons.reasons, start=1):
-            yield _Ranked(reasons, rank, reason)
 
 
 def _tiles(found: Atlas) -> Iterator[_Shown]:
@@ -136,7 +146,7 @@ def _of_reason(name: str, kind: str) -> Column:
 
 
 def _of_accuracy(name: str) -> Column:
-    def take(ranked: _Ranked, _about: Findings) -> Estimate | None:
+    def take(ranked: Ranked, _about: Findings) -> Estimate | None:
         accuracy = ranked.reason.accuracy
         return None if accuracy is None else getattr(accuracy, name)
 
@@ -156,7 +166,7 @@ REASONS = Part(
     tables=(
         Table(
             "reasons",
-            _ranked,
+            ranked,
             (
                 Column("class", "string", lambda ranked, _: ranked.of_class.name),
                 Column("rank", "int64"),
@@ -174,7 +184,10 @@ REASONS = Part(
                 _of_reason("on_object", ESTIMATE),
                 _of_reason("stability", "float64"),
                 Column("images", PLACES, lambda ranked, _: tuple(sorted(ranked.reason.images))),
+                _of_reason("carried", ESTIMATE),
                 *(_of_accuracy(name) for name in _ACCURACY),
+                Column("q", "float64"),
+                Column("explains_errors", "bool"),
             ),
         ),
         Table(
@@ -194,6 +207,7 @@ REASONS = Part(
             ),
         ),
     ),
+    leads=_leads,
     sentences=_sentences,
     pictures=_pictures,
     needs=(GATE.name,),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from nearsight.diagnosis.place import Place
 from nearsight.diagnosis.with_and_without import WithAndWithout
 from nearsight.statistics import Estimate
-from nearsight.statistics.writing import points, whole_per_cent
+from nearsight.statistics.writing import interval, points, whole_per_cent
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,9 @@ class Reason:
     An image has the reason if its strongest tile for the class speaks for the class and is nearest to the
     reason's centre. `images` are the places of the class's images that have it, `corners` the top and left of
     that tile in each, `others` the places of the examined images of other classes. `accuracy` is the accuracy of
-    the class's images with it and without it.
+    the class's images with it and without it; the chance of its difference is that of images whose other tiles
+    speak as strongly (`difference_as_strong`). `carried` is the share of the class's images that have it; its
+    chance is that of other classes' images.
     """
 
     share: Estimate
@@ -65,6 +68,13 @@ class Reason:
     corners: tuple[tuple[int, int], ...] = ()
     others: tuple[int, ...] = ()
     accuracy: WithAndWithout | None = None
+    carried: Estimate | None = None
+
+    @property
+    def seen(self) -> str:
+        """How its tiles look and where they lie, in words; a place that their look names is not said twice."""
+        where = self.place.name
+        return self.appearance if where in self.appearance else f"{self.appearance}, {where}"
 
     def sentence(self, class_name: str) -> str:
         """Say the reason in one line.
@@ -77,8 +87,7 @@ flat light blue, top'
         """
         said = (
             f"{class_name}: {whole_per_cent(self.share)} of the evidence of its strongest tiles "
-            f"({whole_per_cent(self.total_share)} of all) is one reason: "
-            f"{self.appearance}, {self.place.name}"
+            f"({whole_per_cent(self.total_share)} of all) is one reason: {self.seen}"
         )
         if self.on_object is None or self.on_object.chance is None:
             return said
@@ -86,6 +95,46 @@ flat light blue, top'
             f"{said}, {whole_per_cent(self.on_object)} of it on the object "
             f"({points(self.on_object.chance, 0)} % of all tiles)"
         )
+
+    @property
+    def explains(self) -> float:
+        """By how much the share of its class's errors that lie in images without it exceeds that of these images."""
+        known = self.accuracy
+        if known is None or known.errors_without.value is None or known.errors_without.chance is None:
+            return 0.0
+        return known.errors_without.value - known.errors_without.chance
+
+    def by_accuracy(self, class_name: str, rank: int) -> str:
+        """Say how often images with it and without it are right, in one line; "" if that is not known.
+
+        >>> some, sure, less = Estimate(0.58, 0.5, 0.66), Estimate(1.0, 0.95, 1.0), Estimate(0.19, 0.1, 0.32)
+        >>> errors = Estimate(1.0, 0.92, 1.0, n=42)
+        >>> accuracy = WithAndWithout(sure, less, Estimate(0.81, 0.68, 0.9, chance=0.24), errors)
+        >>> place = Place(0.2, 0.5, 0.1, 0.3, "top")
+        >>> reason = Reason(some, some, some, place, "flat blue", None, (), 70, accuracy=accuracy, carried=some)
+        >>> for part in reason.by_accuracy("deer", 1).split("; "):
+        ...     print(part)
+        deer: 58 % (50 to 66) of the images carry reason 1 (flat blue, top)
+        of these 100 % (95 to 100) are right, of the others 19 % (10 to 32)
+        the difference is 81 points (68 to 90), 24 by strength of evidence alone
+        100 % (92 to 100) of the errors are in the others
+        """
+        known = self.accuracy
+        if known is None or known.difference.value is None or self.carried is None:
+            return ""
+        said = (
+            f"{class_name}: {whole_per_cent(self.carried)} of the images carry reason {rank} ({self.seen}); of these "
+            f"{whole_per_cent(known.accuracy_with)} are right, of the others {whole_per_cent(known.accuracy_without)}"
+        )
+        if known.difference.chance is not None:
+            between = interval(known.difference, partial(points, decimals=0))
+            said += (
+                f"; the difference is {points(known.difference.value, 0)} points{between}, "
+                f"{points(known.difference.chance, 0)} by strength of evidence alone"
+            )
+        if known.errors_without.value is None:
+            return said
+        return f"{said}; {whole_per_cent(known.errors_without)} of the errors are in the others"
 
 
 def by_share(groups: NDArray[np.int64], evidence: NDArray[np.float32]) -> Sequence[int]:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from nearsight.diagnosis.relative import relative
 from nearsight.evidence import EvidenceMap
+from nearsight.tiles import TileGrid
 
 SAMPLED_TILES = 4
 
@@ -17,13 +18,15 @@ class ImageTiles:
 
     `index` int32 and `evidence` float32, both (classes,): the tile with the most relative evidence for each
     class. `sample` int32 and `sample_evidence` float32, both (sampled,): tiles drawn at random, each with equal
-    probability, and their relative evidence for the image's own class.
+    probability, and their relative evidence for the image's own class. `elsewhere` is the mean relative evidence
+    for the own class of the tiles that share no pixel with its strongest tile; of all tiles if there are none.
     """
 
     index: Tensor
     evidence: Tensor
     sample: Tensor
     sample_evidence: Tensor
+    elsewhere: float
 
 
 def strongest_tiles(
@@ -31,12 +34,11 @@ def strongest_tiles(
 ) -> ImageTiles:
     """Return an image's strongest tile for each class, and `sampled` tiles drawn with replacement.
 
-    >>> from nearsight.tiles import TileGrid
     >>> logits = torch.tensor([[[3.0, 1.0]], [[0.0, 2.0]]])
     >>> tiles = EvidenceMap(logits, TileGrid(4, 6, tile=4, stride=2), ("cat", "dog"))
     >>> strongest = strongest_tiles(tiles, 0, torch.Generator().manual_seed(0))
-    >>> strongest.index.tolist(), strongest.evidence.tolist(), len(strongest.sample)
-    ([0, 1], [1.5, 0.5], 4)
+    >>> strongest.index.tolist(), strongest.evidence.tolist(), len(strongest.sample), strongest.elsewhere
+    ([0, 1], [1.5, 0.5], 4, 0.5)
 
     Evidence is relative: a tile's logit minus the mean of its logits over all classes. If tiles are equal, the
     first is used. Tiles that were skipped are neither.
@@ -50,4 +52,14 @@ def strongest_tiles(
         flat.gather(1, index[:, None])[:, 0],
         sample.to(torch.int32),
         flat[label, sample],
+        _elsewhere(flat[label], int(index[label]), evidence_map.grid),
     )
+
+
+def _elsewhere(evidence: Tensor, strongest: int, grid: TileGrid) -> float:
+    row, column = divmod(strongest, grid.shape[1])
+    tops, lefts = torch.tensor(grid.tops), torch.tensor(grid.lefts)
+    below = (tops - tops[row]).abs() >= grid.tile
+    beside = (lefts - lefts[column]).abs() >= grid.tile
+    apart = evidence[(below[:, None] | beside).flatten()].nanmean()
+    return float(evidence.nanmean() if apart.isnan() else apart)
