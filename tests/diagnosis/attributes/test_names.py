@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from nearsight.data import ImageSet, MemoryImages
 from nearsight.diagnosis.attributes import edits
+from nearsight.diagnosis.attributes import names as module
 from nearsight.diagnosis.attributes.answered import Answers
 from nearsight.diagnosis.attributes.edits import middle_strength
 from nearsight.diagnosis.attributes.likeness import LIKENESSES, Likeness
@@ -106,3 +107,17 @@ def test_only_what_the_classifier_answers_with_the_class_is_a_name(photographs: 
     other = replace(found, answers=Answers(tuple((one, {0: 5}) for one in ASKED)))
     was = candidate()
     assert other.of(was) is was
+
+
+def test_what_pictures_show_by_themselves_is_what_they_may_picture_unless_it_is_rare_elsewhere(
+    photographs: Photographs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    likeness = ASKED[0]
+    found = names(planted(photographs(COUNT, side=SIDE), likeness))
+    elsewhere = np.flatnonzero(LABELS == 0)[:4]
+    rare, frequent = candidate(), candidate(HAS | np.isin(np.arange(COUNT), elsewhere))
+    assert not found.of(frequent).pictured
+    monkeypatch.setattr(module, "SHOWN", frozenset({likeness.attribute}))
+    monkeypatch.setattr(module, "VERY_CLEAN", 10.0)
+    assert (found.of(rare).pictured, found.of(frequent).pictured) == (False, True)
+    assert found.of(frequent).words == likeness.words

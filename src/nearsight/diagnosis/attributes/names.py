@@ -7,12 +7,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from nearsight.diagnosis.attributes.answered import Answers
+from nearsight.diagnosis.attributes.answered import SHOWN, VERY_CLEAN, Answers
 from nearsight.diagnosis.attributes.discriminants import alike, precision_of
 from nearsight.diagnosis.attributes.edits import middle_strength
 from nearsight.diagnosis.attributes.explaining import FEWEST
 from nearsight.diagnosis.attributes.likeness import Likeness
 from nearsight.diagnosis.attributes.looks_inside import LooksInside
+from nearsight.diagnosis.attributes.rules import times_as_frequent
 from nearsight.diagnosis.attributes.scaling import Scale
 from nearsight.diagnosis.candidates import IMAGE, ONE_CAUSE, Candidate, EditOf
 
@@ -53,7 +54,16 @@ class Names:
         if likeness is None or best < max(LEAST, alike(precision, apart, self._change(own)) + MORE):
             return candidate
         edit = likeness.way.edit(middle_strength(likeness.way))
-        return replace(candidate, attribute=likeness.attribute, words=likeness.words, named_by=lambda: edit)
+        # What pictures show by themselves must be rarer elsewhere, by whatever it was found.
+        times = times_as_frequent(float(has[mine].mean()), float(has[~mine].mean()), mine)
+        shown = likeness.attribute in SHOWN and times < VERY_CLEAN
+        return replace(
+            candidate,
+            attribute=likeness.attribute,
+            words=likeness.words,
+            named_by=lambda: edit,
+            pictured=candidate.pictured or shown,
+        )
 
     def _nearest(self, precision: Numbers, apart: Numbers, number: int) -> tuple[float, Likeness | None]:
         """Return the edit that moves images most nearly in a direction, with the cosine between the two."""

@@ -52,9 +52,20 @@ class Rule:
 
         `mine` is bool (n,): which of the images from which the rule was made are of the class.
         """
-        own, others = max(1, int(mine.sum())), max(1, int((~mine).sum()))
-        spread = (self.share * (1 - self.share) / own) ** 0.5
-        return float((self.share - spread) / (self.elsewhere + 1 / others))
+        return times_as_frequent(self.share, self.elsewhere, mine)
+
+
+def times_as_frequent(share: float, elsewhere: float, mine: NDArray[np.bool_]) -> float:
+    """Return how many times more frequent something is in a class than elsewhere, minus a standard error.
+
+    >>> times_as_frequent(0.5, 0.0, np.arange(100) >= 75)
+    30.0
+
+    `mine` is bool (n,): which images are of the class.
+    """
+    own, others = max(1, int(mine.sum())), max(1, int((~mine).sum()))
+    spread = (share * (1 - share) / own) ** 0.5
+    return float((share - spread) / (elsewhere + 1 / others))
 
 
 def rule_of(
