@@ -193,7 +193,10 @@ def measure_locality(
     asked = sorted(sizes or sizes_between(tile, shortest))
     chosen = [size for size in asked if takes(bound, size)]
     if refused := [str(size) for size in asked if size not in chosen]:
-        leave_out(f"locality leaves out tiles of {', '.join(refused)} pixels, which the model does not take")
+        leave_out(
+            f"locality leaves out tiles of {', '.join(refused)} pixels, which the model does not take, or not within "
+            "the memory that is allowed"
+        )
     protocol = MEAN_LOGIT if decision.whole else decision.protocol
     rows = []
     for done, size in enumerate(chosen, start=1):
@@ -246,13 +249,14 @@ def sizes_between(tile: int, shortest: int) -> list[int]:
 
 
 def takes(bound: TiledModel, size: int) -> bool:
-    """Tell whether a model gives finite logits for a tile of a given size.
+    """Tell whether a model gives finite logits for a tile of a given size, within its memory.
 
     >>> network = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 9), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
     >>> [takes(TiledModel(network, tile=16), size) for size in (8, 9)]
     [False, True]
     """
     try:
+        bound.check_full_pass(torch.zeros(1).expand(3, size, size))
         return bool(bound.logits([torch.zeros(3, size, size)]).isfinite().all())
     except Exception:
         # A model may raise anything at a size that it does not accept.
