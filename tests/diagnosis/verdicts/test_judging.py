@@ -238,7 +238,7 @@ def test_what_undoes_itself_proves_nothing_of_images_that_never_had_it() -> None
 
 def test_what_undoes_the_shortcut_of_another_class_is_none_of_its_own() -> None:
     """If all others but one class are left out, images that lose their own shortcut become that class."""
-    images, marked = world((0.6, 0, 0))
+    images, marked = world((0.6, 0, 0), mixed=0.8)
     two = images.select(np.flatnonzero(images.labels < 2))
     marked = marked[images.labels < 2]
 
@@ -254,6 +254,33 @@ def test_what_undoes_the_shortcut_of_another_class_is_none_of_its_own() -> None:
     assert [one.word for one in judge(seen, [undoing])] == [SHORTCUT]
     found = judge(seen, [undoing, candidate(marked)])
     assert [one.candidate.words for one in found if one.word == SHORTCUT] == [candidate(marked).words]
+
+
+def test_a_shortcut_stays_one_beside_that_of_another_class() -> None:
+    """Images with the other one are harder to move, and do not speak against it."""
+    images, marked = world((0.6, 0.6, 0))
+    own, other = marked & (images.labels == 0), marked & (images.labels == 1)
+    pixels = images.images.pixels
+    for place in np.flatnonzero(other):
+        pixels[place] = take_off(pixels[place])
+        pixels[place, :, -2:, -2:] = 0
+
+    def reads_two_marks(batch: Tensor) -> Tensor:
+        scores = reads_the_mark(batch)
+        scores[:, 1] += 30 * (batch[:, :, -2:, -2:].mean((1, 2, 3)) < 5)
+        return scores
+
+    def put_other(image: Tensor) -> Tensor:
+        image = image.clone()
+        image[:, -2:, -2:] = 0
+        return image
+
+    second = replace(candidate(other, 1), words="a black mark", put_on=put_other, take_off=None)
+    found = judge(examined(reads_two_marks, images), [candidate(own), second])
+    assert {one.candidate.words: one.word for one in found} == {
+        "a white mark at the top left corner": SHORTCUT,
+        "a black mark": SHORTCUT,
+    }
 
 
 def test_without_proof_it_is_a_suspect() -> None:

@@ -22,12 +22,11 @@ from nearsight.diagnosis.verdicts.interventions import (
     given,
     given_inside,
     learned,
-    to_be_moved,
     transplanted,
     without,
 )
 from nearsight.diagnosis.verdicts.rule import NOTHING, RULE, SHORTCUT, SUSPECT, UNNAMED, Rule
-from nearsight.statistics import false_discovery, jaccard
+from nearsight.statistics import false_discovery, jaccard, more_often
 
 # Candidates for which interventions are made: per class, and of all classes. The others cost nothing.
 PROVEN_OF_CLASS = 6
@@ -39,9 +38,9 @@ SAME, TOGETHER = 1 / 3, 1 / 2
 WITHIN = 0.8
 # What has this share of the images of two others, each of which has less of its own, is both of them.
 BOTH = 0.8
-# What is proven is proven again without images that have another class's shortcut, if those are this share of the
-# images to which it was added, and so many others are left.
-DISTURBED, LEFT = 0.2, 8
+# What is proven is proven again without images that have another class's shortcut, if by this probability they
+# become the class more often than others, of which so many are left.
+MORE_OFTEN, LEFT = 0.1, 8
 # From this overlap on, a candidate that moves this share as many images may be a better name, or the second share if
 # it is a mark: of one that has many parts, one is pasted. It is a better name if it explains more of how these images
 # look, or at most so much less.
@@ -176,25 +175,32 @@ def _proofs(
 def _undisturbed(
     examined: Examined, added: Candidate, judged: Judged, others: Sequence[Judged]
 ) -> tuple[Intervention, ...] | None:
-    """Return what proves a shortcut, without images that have another class's; None if that changes little.
+    """Return what proves a shortcut, without images that have another class's; None if these are moved no more often.
 
-    What is added to these may undo what they have: then they are no longer taken for their own class, and with two
+    What is added to them may undo what they have: then they are no longer taken for their own class, and with two
     classes there is but one other.
     """
     disturbing = np.zeros(len(added.has), dtype=np.bool_)
     for other in others:
         if other.word == SHORTCUT and other.candidate.class_number != added.class_number:
             disturbing |= other.candidate.has & (examined.labels == other.candidate.class_number)
-    moved = to_be_moved(examined, added)
-    if not len(moved) or disturbing[moved].mean() < DISTURBED or (~disturbing[moved]).sum() < LEFT:
+    if not disturbing.any():
         return None
     made = transplanted(examined, added, but=disturbing)
-    if made is None:
+    of_disturbing = transplanted(examined, added, but=~disturbing)
+    if made is None or of_disturbing is None or made.images < LEFT:
+        return None
+    if more_often(_taken(of_disturbing), _taken(made)) > MORE_OFTEN:
         return None
     return tuple(
         replace(made, reached=one.reached) if one.kind == TRANSPLANTED else one
         for one in judged.interventions
     )
+
+
+def _taken(made: Intervention) -> NDArray[np.bool_]:
+    """Return for each changed image, in any order, whether it became the class, bool (n,)."""
+    return np.arange(made.images) < round(made.images * (made.after.value or 0.0))
 
 
 def completed(
