@@ -184,7 +184,9 @@ def test_of_a_model_that_decides_by_tiles_its_own_tiles_are_named_and_the_full_p
 def test_tiles_that_all_lose_against_a_decision_by_tiles_are_not_said_to_need_whole_images() -> None:
     found = Locality((size_row(8, 0.2), size_row(24, 0.1)), own=SURE, decided=BY_TILES)
     said = found.sentence()
-    assert said.startswith(f"every size of tiles that was tried loses against its own decision, {BY_TILES}:")
+    assert said.startswith(
+        f"every size of tiles below the image's loses against its own decision, {BY_TILES}:"
+    )
     assert "whole images" not in said
     [lead] = LOCALITY.leads(found, cast(Findings, None))
     assert (lead.title, lead.figure) == ("what it needs", "its own tiles")

@@ -50,7 +50,8 @@ def test_proofs_say_what_moved_and_what_chance_moves() -> None:
         "one other class)"
     )
     assert off.endswith(
-        "it leaves 50 % (40 to 60) of them right (the same change leaves 90 % of images without it right)"
+        "it leaves 50 % (40 to 60) of them right (the same change, or adding and removing it, leaves 90 % of images "
+        "without it right)"
     )
 
 

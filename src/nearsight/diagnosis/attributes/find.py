@@ -78,7 +78,13 @@ def find_whole_image_attributes(examined: Examined) -> Iterator[Candidate]:
         *_answered(looks, inside, answers),
         *find_groups(looks),
     )
-    yield from candidates if inside is None else map(Names(inside.alone, answers).of, candidates)
+    names = None if inside is None else Names(inside.alone, answers)
+    for one in candidates:
+        named = one if names is None else names.of(one)
+        # What its images may picture was asked under another name.
+        if named.attribute != one.attribute and not named.pictured:
+            named = replace(named, pictured=pictured(examined, values, named))
+        yield named
     if examined.images.has_regions:
         backdrops = Backdrops(examined, values)
         yield from find_answered(backdrops, Answers.of(backdrops, OF_BACKGROUNDS))

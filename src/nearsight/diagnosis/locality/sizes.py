@@ -127,9 +127,7 @@ class Locality:
     def _needed(self, by: str) -> str:
         found, losses = self.smallest, self.losses()
         if found is None and self.decided != FULL_PASS:
-            return (
-                f"every size of tiles that was tried loses against its own decision, {self.decided}: {losses}"
-            )
+            return f"every size of tiles below the image's loses against its own decision, {self.decided}: {losses}"
         if found is None:
             widest = self.scored(self.partial[-1])
             return f"it needs whole images: under {widest} it is less accurate than {by}; {losses}"

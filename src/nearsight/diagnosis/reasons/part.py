@@ -96,7 +96,7 @@ def _sentences(found: Atlas, about: Findings) -> Iterator[str]:
     yield from filter(None, said)
     if len(explained) > TOLD:
         more = counted(len(explained) - TOLD, "more class", "more classes")
-        yield f"errors of {more} lie in images without one of its reasons, too: see the page and the table"
+        yield f"errors of {more} lie in images without one of their reasons, too: see the page and the table"
 
 
 def _leads(found: Atlas, _about: Findings) -> Iterator[Lead]:

@@ -36,7 +36,7 @@ PROVEN = 80
 SAME, TOGETHER = 1 / 3, 1 / 2
 # An unproven candidate is part of a proven one if this share of its images has the proven one.
 WITHIN = 0.8
-# What has this share of the images of two others, each of which has less of its own, is both of them.
+# If one of two others is in this share of a candidate's images, and neither of them alone, it is both of them.
 BOTH = 0.8
 # What is proven is proven again without images that have another class's shortcut, if by this probability they
 # become the class more often than others, of which so many are left.

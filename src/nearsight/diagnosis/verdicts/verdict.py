@@ -286,7 +286,8 @@ class Verdict:
         return (
             f"removed from {counted(made.images, 'image')} that are right, it leaves "
             f"{whole_per_cent(made.after)} of them "
-            f"right (the same change leaves {points(1 + chance, 0)} % of images without it right)"
+            f"right (the same change, or adding and removing it, leaves {points(1 + chance, 0)} % of images without "
+            "it right)"
         )
 
 
