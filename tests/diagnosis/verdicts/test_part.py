@@ -100,13 +100,12 @@ def test_two_plants_in_one_class_are_two_verdicts_in_their_own_words() -> None:
     }
 
 
-@pytest.mark.parametrize("share", [0.3, 0.5])
-def test_two_plants_of_a_class_that_some_images_have_both_of_are_two_verdicts(share: float) -> None:
-    found = diagnosed(world(100, (share, 0, 0), (share, 0, 0), apart=False))["verdicts"]
-    assert [one.words for one in found.shortcuts if one.attribute == "border"] == ["black frame, 2 pixels"]
-    colour = {"greyscale or of one hue", "pale or grey: little colour"}
-    # With half of the images in each, it is proven too, but may be what these picture.
-    assert any(one.words in colour for one in found.verdicts)
+def test_two_plants_of_a_class_that_some_images_have_both_of_are_two_verdicts() -> None:
+    found = diagnosed(world(100, (0.3, 0, 0), (0.3, 0, 0), apart=False))["verdicts"]
+    assert {one.words for one in found.shortcuts} == {
+        "black frame, 2 pixels",
+        "pale or grey: little colour",
+    }
     assert {one.class_number for one in found.verdicts} == {0}
 
 
