@@ -151,3 +151,13 @@ def test_what_memory_does_not_hold_is_not_tried_one_by_one() -> None:
     with pytest.raises(ShortOfMemoryError):
         in_batches(abs, attempt)
     assert tried == [abs]
+
+
+def test_memory_that_is_short_for_one_image_is_said_too() -> None:
+    def model(images: Tensor) -> Tensor:
+        if len(images) > 1:
+            raise ValueError("one image, please")
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        in_batches(model, lambda able: able(torch.ones(2, 3, 8, 8)))

@@ -62,9 +62,9 @@ def in_batches(model: Callable[[Tensor], Any], attempt: Callable[[Callable[[Tens
             raise
         try:
             return attempt(OneByOne(model))
-        except Exception:
+        except Exception as second:
             # A model may raise anything; what it said of the batch is what its user knows.
-            raise error from None
+            raise (second if is_shortage(second) else error) from None
 
 
 def takes_one(model: Any) -> bool:
