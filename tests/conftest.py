@@ -7,7 +7,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from nearsight.diagnosis.attributes import answered, groups
+from nearsight.diagnosis.attributes import answers, groups
 from nearsight.diagnosis.attributes.photo.catalogue import PHOTO_EDITS
 
 
@@ -73,6 +73,6 @@ def few_edits_of_photographs() -> Iterator[None]:
     """
     few = PHOTO_EDITS[::6]
     with pytest.MonkeyPatch.context() as patch:
-        for finder in (answered, groups):
-            patch.setattr(finder, "photo_edits", lambda _: few)
+        for asking in (answers, groups):
+            patch.setattr(asking, "photo_edits", lambda _: few)
         yield

@@ -1,17 +1,14 @@
 """The time of a diagnosis: more to do never takes less, and the decision says what cannot be known."""
 
-from inspect import getsource
-
 import numpy as np
 import pytest
 import torch
 
 from nearsight.data import ImageSet, MemoryImages
 from nearsight.diagnosis import expected
-from nearsight.diagnosis.attributes import answered
+from nearsight.diagnosis.attributes import answered, answers
 from nearsight.diagnosis.expected import EVALUATING, PROVING, Expected, expected_diagnosis, wider_stride
 from nearsight.diagnosis.parts import PARTS, named, with_needs
-from nearsight.diagnosis.verdicts import judging
 from nearsight.evaluation.expected import FullPass, expected_of
 from nearsight.evidence import Cost, TiledModel
 from nearsight.models import Architecture, Classifier, Preprocessing
@@ -60,9 +57,9 @@ def test_every_part_and_every_image_adds_to_it() -> None:
 
 def test_edits_are_asked_about_if_enough_images_choose() -> None:
     few, enough = (of(8, count, "verdicts").least for count in (78, 80))
-    edits = len(answered.asked_about())
-    asked = answered.most_asked(answered.FEWEST, 2, edits)
-    assert asked > answered.ASKED * edits
+    edits = len(answers.asked_about())
+    asked = answered.most_asked(answers.FEWEST, 2, edits)
+    assert asked > answers.ASKED * edits
     assert enough - few == pytest.approx(asked * 0.049, rel=0.05)
 
 
@@ -73,8 +70,8 @@ def test_editing_takes_its_time_but_photographs_that_are_too_large_are_not_edite
     slow = of(8, 80, "verdicts").least
     monkeypatch.setattr(expected, "photo_edits", lambda _: ())
     fewer = of(8, 80, "verdicts").least
-    left_out = len(answered.asked_about()) - len(answered.asked_about(()))
-    each = answered.ASKED + answered.SCREENED
+    left_out = len(answers.asked_about()) - len(answers.asked_about(()))
+    each = answers.ASKED + answered.SCREENED
     assert left_out > 90
     assert slow - fewer == pytest.approx(each * left_out * (0.1 + 0.049), rel=0.01)
 
@@ -146,7 +143,3 @@ def test_its_steps_are_all_of_it_and_in_the_order_in_which_parts_are_measured() 
         assert steps == found.steps
         assert next(iter(steps)) == EVALUATING
         assert [*steps].index(PROVING) == [*steps].index("verdicts") + 1
-
-
-def test_proving_is_what_is_counted_when_it_begins() -> None:
-    assert f'progress.count("{PROVING}"' in getsource(judging)

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from nearsight.data import ImageSet
-from nearsight.diagnosis.attributes import answered
+from nearsight.diagnosis.attributes import answers
+from nearsight.diagnosis.attributes.answered import SCREENED, most_asked
 from nearsight.diagnosis.attributes.edits import middle_strength
 from nearsight.diagnosis.attributes.inner import LAYERS
 from nearsight.diagnosis.attributes.inner_groups import ASKED, MOST_BESIDE
@@ -35,7 +36,7 @@ from nearsight.diagnosis.reliance.part import RELIANCE
 from nearsight.diagnosis.removal import MOST_PIXELS, removal_cost
 from nearsight.diagnosis.removal_sample import MOST_IMAGES
 from nearsight.diagnosis.verdicts.interventions import JUDGED
-from nearsight.diagnosis.verdicts.judging import PROVEN
+from nearsight.diagnosis.verdicts.judging import PROVEN, PROVING
 from nearsight.diagnosis.verdicts.part import LONGEST, VERDICTS
 from nearsight.errors import InputError
 from nearsight.evaluation.expected import expected_of
@@ -59,9 +60,8 @@ EVERY = 6
 WIDER = (1 / 2, 2 / 3, 1)
 
 
-# The steps of a diagnosis that are no part: the pass over all images, and what a search for shortcuts counts where it
-# asks about changed images, once candidates are found.
-EVALUATING, PROVING = "evaluating", "editing images and classifying them again"
+# The pass over all images, a step of a diagnosis that is no part. Proving candidates is another.
+EVALUATING = "evaluating"
 
 
 @dataclass(frozen=True)
@@ -220,11 +220,11 @@ def _seconds_of_finding(images: ImageSet, looked_at: int, choosing: int, classes
     """Return how long finders take: measuring images, and asking about edits; `one` is the time of a decision."""
     measurements = OF_IMAGE * looked_at + OF_CLASS * min(classes, MOST_CLASSES)
     seconds = measurements * _seconds_of_measuring(images)
-    enough = 2 <= classes <= answered.MOST_CLASSES and choosing // classes >= answered.FEWEST
-    if enough and not answered.too_large(images):
-        edits = answered.asked_about(photo_edits(images))
-        seconds += answered.most_asked(choosing // classes, classes, len(edits)) * one
-        seconds += (answered.ASKED + answered.SCREENED) * _seconds_of_editing(images, edits)
+    enough = answers.askable(classes) and choosing // classes >= answers.FEWEST
+    if enough and not answers.too_large(images):
+        edits = answers.asked_about(photo_edits(images))
+        seconds += most_asked(choosing // classes, classes, len(edits)) * one
+        seconds += (answers.ASKED + SCREENED) * _seconds_of_editing(images, edits)
     return seconds
 
 

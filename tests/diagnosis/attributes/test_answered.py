@@ -11,8 +11,9 @@ from tests.diagnosis.attributes.conftest import Photographs
 from torch import Tensor
 
 from nearsight.data import ImageSet, MemoryImages
-from nearsight.diagnosis.attributes import answered
-from nearsight.diagnosis.attributes.answered import Answers, find_answered
+from nearsight.diagnosis.attributes import answered, answers
+from nearsight.diagnosis.attributes.answered import find_answered
+from nearsight.diagnosis.attributes.answers import Answers
 from nearsight.diagnosis.attributes.edits import LEFT, SHARP
 from nearsight.diagnosis.attributes.looks import Looks
 from nearsight.diagnosis.attributes.measuring import measure_all, measure_one
@@ -40,10 +41,10 @@ class ReadsSlopes(Decision):
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ask about few edits."""
-    monkeypatch.setattr(answered, "LIKENESSES", ())
-    monkeypatch.setattr(answered, "OTHERS", tuple(one for one in OTHERS if "lighter on" in one.words))
-    monkeypatch.setattr(answered, "MORE", ())
-    monkeypatch.setattr(answered, "photo_edits", lambda _: ())
+    monkeypatch.setattr(answers, "LIKENESSES", ())
+    monkeypatch.setattr(answers, "OTHERS", tuple(one for one in OTHERS if "lighter on" in one.words))
+    monkeypatch.setattr(answers, "MORE", ())
+    monkeypatch.setattr(answers, "photo_edits", lambda _: ())
 
 
 def found_in(pictures: list[Tensor]) -> list[Candidate]:

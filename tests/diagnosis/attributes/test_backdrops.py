@@ -11,7 +11,8 @@ from torch import Tensor
 
 from nearsight.data import ImageSet, MemoryImages
 from nearsight.data.regions import MaskRegions
-from nearsight.diagnosis.attributes.answered import Answers, find_answered
+from nearsight.diagnosis.attributes.answered import find_answered
+from nearsight.diagnosis.attributes.answers import Answers
 from nearsight.diagnosis.attributes.backdrops import Backdrops, backdrop
 from nearsight.diagnosis.attributes.edits import BLUR, VEIL
 from nearsight.diagnosis.attributes.kinds import NAMES

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from nearsight.data import ImageSet, MemoryImages
 from nearsight.diagnosis.attributes import find, find_whole_image_attributes
-from nearsight.diagnosis.attributes.answered import Answers
+from nearsight.diagnosis.attributes.answers import Answers
 from nearsight.diagnosis.attributes.edits import BLUR, COMPRESSED, GREYSCALE, Way, waves
 from nearsight.diagnosis.attributes.measuring import measure_all
 from nearsight.diagnosis.candidates import Candidate, Edit, Examined

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from nearsight.data import ImageSet, MemoryImages
 from nearsight.diagnosis.attributes import edits
 from nearsight.diagnosis.attributes import names as module
-from nearsight.diagnosis.attributes.answered import Answers
+from nearsight.diagnosis.attributes.answers import Answers
 from nearsight.diagnosis.attributes.edits import middle_strength
 from nearsight.diagnosis.attributes.likeness import LIKENESSES, Likeness
 from nearsight.diagnosis.attributes.looks import Looks

@@ -1,30 +1,24 @@
-"""Edits that the classifier answers with a class, and images of this class that look as if they had been made."""
+"""Images of a class that look as if they had been edited in a way that the classifier answers with it."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
-from nearsight.data import ImageSet
-from nearsight.diagnosis.attributes import edits
+from nearsight.diagnosis.attributes.answers import ASKED, Answers, relative
 from nearsight.diagnosis.attributes.discriminants import Direction, alike, precision_of
 from nearsight.diagnosis.attributes.edits import Way, middle_strength
 from nearsight.diagnosis.attributes.explaining import Recogniser
 from nearsight.diagnosis.attributes.kinds import CHANNELS, SURROUNDINGS, TONES, UNEVEN_CAST, UNEVEN_LIGHT
-from nearsight.diagnosis.attributes.likeness import LIKENESSES, Likeness
-from nearsight.diagnosis.attributes.more_edits import OTHERS
-from nearsight.diagnosis.attributes.photo.catalogue import PHOTO_EDITS, photo_edits
+from nearsight.diagnosis.attributes.likeness import Likeness
 from nearsight.diagnosis.attributes.pictured import pictured
 from nearsight.diagnosis.attributes.rules import Rule, rule_set_off
-from nearsight.diagnosis.attributes.scaling import Scale
-from nearsight.diagnosis.attributes.surroundings import BACKGROUNDS, LIGHTS
-from nearsight.diagnosis.candidates import MANY_CAUSES, Candidate, Edit, EditOf, Examined
-from nearsight.diagnosis.decoded import DecodedImages
+from nearsight.diagnosis.attributes.seen import Scaled, Seen
+from nearsight.diagnosis.candidates import MANY_CAUSES, Candidate, EditOf, Examined
 from nearsight.statistics import area_under_curve, jaccard
 
 if TYPE_CHECKING:
@@ -34,15 +28,6 @@ Values = NDArray[np.float32]
 Numbers = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-# Classes with fewer images that choose are skipped; with more classes than this, too few images of each are asked.
-FEWEST, MOST_CLASSES = 20, 50
-# If images have more pixels than this in the mean, the edits that are no photographs' take half an hour or more, too.
-MOST_PIXELS = 2**22
-# Images on which the classifier is asked about each edit. It answers with a class if so many of them become it, and
-# so many times as many as become any one other class; or if the class's score rises by so many standard errors, and
-# by more than those of all but so many others.
-ASKED, ANSWERS, TIMES = 32, 3, 3.0
-RISES, AMONG = 4.0, 3
 # Images of other classes that are edited: to see which edits some of a class may have had, and to learn what one of
 # these makes of images; and at least so many.
 SCREENED, LEARNED, LEAST = 24, 112, 8
@@ -81,86 +66,8 @@ ELSEWHERE = (0.05, 0.02, 0.01)
 # Images on which the strength of an edit is found.
 PICTURES = 8
 
-_WAVES = tuple(edits.waves(frequency) for frequency in ((0.5, 0.0), (0.0, 0.5)))
-_WEAKER = ("fine detail", "upright detail")
-# The same with half of the strengths: where one class has much of it, another that has little does not answer.
-WEAK = tuple(
-    replace(one, way=replace(one.way, strengths=one.way.strengths[: len(one.way.strengths) // 2 + 1]))
-    for one in {one.way: one for one in (*LIKENESSES, *OTHERS)}.values()
-    if one.attribute in _WEAKER
-)
-MORE = (
-    Likeness("lines across", "fine horizontal lines", _WAVES[0][0], (), _WAVES[0][1]),
-    Likeness("lines down", "fine vertical lines", _WAVES[1][0], (), _WAVES[1][1]),
-    Likeness("thin lines", "thin dark lines, as of hairs", edits.HAIRED, (), edits.CLOSED),
-    Likeness("thin lines", "thin light lines, as of scratches", edits.SCRATCHED, (), edits.OPENED),
-    Likeness("light spot", "a bright spot of light", edits.GLOWING, (), edits.VEIL),
-    *BACKGROUNDS,
-    *LIGHTS,
-    *WEAK,
-)
 
-
-class Seen(Protocol):
-    """What is seen of the examined images: `looks.Looks` of whole images, `backdrops.Backdrops` of backgrounds."""
-
-    @property
-    def examined(self) -> Examined:
-        """The images and the classifier."""
-
-    @property
-    def values(self) -> Values:
-        """The named attributes of the images, float32 (n, attributes)."""
-
-    @property
-    def grown(self) -> NDArray[np.int64]:
-        """The places of the images that choose from which rules grow, int64 (g,)."""
-
-    @property
-    def of_grown(self) -> Values:
-        """What they look like, float32 (g, numbers)."""
-
-    @property
-    def of_all(self) -> Values:
-        """What all examined images look like, float32 (n, numbers); NaN where that is not known."""
-
-    def classes(self, fewest: int) -> list[int]:
-        """Return the numbers of the classes of which so many images choose."""
-
-    def look(self, images: Iterable[Tensor], places: Sequence[int]) -> Values:
-        """Return what images look like, float32 (n, numbers); of edited ones, with the places of the originals.
-
-        Images are looked at as they come, so that few are held at once.
-        """
-
-    def edit(self, way: Way, strength: float) -> EditOf:
-        """Return how a way changes what is seen of an image, which has a place."""
-
-    def whole(self, way: Way, strength: float) -> Edit | None:
-        """Return the same for an image without a place; None if what is seen of it is not known without."""
-
-
-@dataclass(frozen=True)
-class Answers:
-    """The edits that the classifier answers, each with the classes and how many images become each of these."""
-
-    edits: tuple[tuple[Likeness, Mapping[int, int]], ...]
-
-    @staticmethod
-    def of(looks: Seen, asked: Sequence[Likeness] | None = None) -> "Answers":
-        """Ask the classifier about edits, by default those of whole images, for the classes with enough images."""
-        classes, images = looks.classes(FEWEST), looks.examined.images
-        if not 2 <= len(classes) <= MOST_CLASSES or too_large(images):
-            return Answers(())
-        ways = asked_about(photo_edits(images)) if asked is None else asked
-        return Answers(tuple(_answers(looks, classes, ways)))
-
-    def with_class(self, number: int) -> list[Likeness]:
-        """Return the edits that are answered with a class."""
-        return [likeness for likeness, become in self.edits if number in become]
-
-
-def find_answered(looks: Seen, answers: Answers, first: Seen | None = None) -> Iterator[Candidate]:
+def find_answered(seen: Seen, answers: Answers, first: Seen | None = None) -> Iterator[Candidate]:
     """Yield what looks as if some images of a class had been edited in a way that the classifier answers with it.
 
     The classifier is asked first: which edits make images of other classes more like this class? Only these are
@@ -172,33 +79,23 @@ def find_answered(looks: Seen, answers: Answers, first: Seen | None = None) -> I
     mean of both count if they are set off, or a separate group, if they are ten times as frequent in the class as
     elsewhere, minus a standard error (seven times, if the edit explains how they look; twenty, of what pictures show
     by themselves), and if they lie half to twice as far as the edited images. Whether it is a shortcut is left to
-    images that test. `first` is what is looked at to choose which edits are learned, if that is not all that `looks`
-    has.
+    images that test. `first` is what is looked at to choose which edits are learned, if that is not all that is
+    `seen`.
     """
     if not answers.edits:
         return
-    examined, seen = looks.examined, _Seen.of(looks)
+    examined, search = seen.examined, _Search.of(seen)
     found: dict[int, list[_Found]] = defaultdict(list)
-    worth_learning = (seen if first is None else _Seen.of(first)).worth_learning(answers.edits)
+    worth_learning = (search if first is None else _Search.of(first)).worth_learning(answers.edits)
     for done, worth in enumerate(worth_learning, start=1):
-        one = seen.found(worth)
+        one = search.found(worth)
         if one is not None:
             found[worth.number].append(one)
         examined.progress.count("looking for images that seem edited", done, len(worth_learning))
-    for one in chain.from_iterable(map(seen.distinct, found.values())):
-        candidate = seen.candidate(one)
-        if seen.clean(one, candidate):
-            yield replace(candidate, pictured=pictured(examined, looks.values, candidate))
-
-
-def too_large(images: ImageSet) -> bool:
-    """Say whether images have so many pixels in the mean that asking about edits of them takes too long."""
-    return bool(images.sizes.prod(1).mean() > MOST_PIXELS)
-
-
-def asked_about(photo: Sequence[Likeness] = PHOTO_EDITS) -> list[Likeness]:
-    """Return all edits that the classifier is asked about, one of each way, with some of photographs."""
-    return list({one.way: one for one in (*LIKENESSES, *OTHERS, *MORE, *photo)}.values())
+    for one in chain.from_iterable(map(search.distinct, found.values())):
+        candidate = search.candidate(one)
+        if search.clean(one, candidate):
+            yield replace(candidate, pictured=pictured(examined, seen.values, candidate))
 
 
 def most_asked(choosing: int, classes: int, edits: int) -> int:
@@ -211,48 +108,6 @@ def most_asked(choosing: int, classes: int, edits: int) -> int:
     known = choosing * min(classes, 1 + UNDONE // max(1, choosing))
     learned = IN_ALL + STRONGEST
     return (ASKED + SCREENED) * edits + known + learned * (choosing + others + LEARNED)
-
-
-def _answers(
-    looks: Seen, classes: Sequence[int], ways: Sequence[Likeness]
-) -> Iterator[tuple[Likeness, dict[int, int]]]:
-    """Yield the edits that are answered with classes, and how many images become each of these."""
-    examined = looks.examined
-    drawn = np.random.default_rng((examined.seed, 11)).permutation(looks.grown)[:ASKED]
-    pictures, labels, decision = examined.pictures_at(drawn), examined.labels[drawn], examined.decision
-    numbers = range(len(drawn))
-    before = _relative(decision.scores_of(numbers, lambda k: pictures[k]))
-    for done, likeness in enumerate(ways, start=1):
-        edit = looks.edit(likeness.way, middle_strength(likeness.way))
-        after = _relative(decision.scores_of(numbers, lambda k, edit=edit: edit(pictures[k], int(drawn[k]))))  # type: ignore[misc]
-        examined.progress.count("classifying edited images", done, len(ways))
-        answered = _answered(before, after, labels, classes)
-        if answered:
-            yield likeness, answered
-
-
-def _relative(scores: Values) -> Values:
-    return np.asarray(scores - scores.mean(1, keepdims=True))
-
-
-def _answered(
-    before: Values, after: Values, labels: NDArray[np.int64], classes: Sequence[int]
-) -> dict[int, int]:
-    """Return the classes that images become, or whose scores rise most, of images of other classes, and how many."""
-    others = labels[:, None] != np.arange(before.shape[1])
-    was, now = (scores.argmax(1)[:, None] == np.arange(scores.shape[1]) for scores in (before, after))
-    become = (now & ~was & others).sum(0)[classes]
-    # Means over images of other classes; of none, if all that were asked about are of one class.
-    share = others[:, classes] / np.maximum(others[:, classes].sum(0), 1)
-    rises = (after - before)[:, classes]
-    mean = (share * rises).sum(0)
-    spread = (share * (rises - mean) ** 2).sum(0) ** 0.5
-    sure = mean >= RISES * np.maximum(spread, 1e-6) / np.maximum(others[:, classes].sum(0), 1) ** 0.5
-    first = mean >= np.sort(mean)[-min(AMONG, len(mean))]
-    beside = (become.sum() - become) / (len(classes) - 1)
-    clear = become >= np.maximum(ANSWERS, TIMES * beside)
-    answers = clear | (sure & first)
-    return {number: int(become[k]) for k, number in enumerate(classes) if answers[k]}
 
 
 @dataclass(frozen=True, eq=False)
@@ -338,26 +193,31 @@ def _mean_of(parts: Numbers, middle: Numbers, spread: Numbers) -> Values:
 
 
 @dataclass(frozen=True, eq=False)
-class _Seen:
-    """The looks of images on one scale, and what edits make of them; `plain` are those of the grown, unedited."""
+class _Search:
+    """A search for images that seem edited; the scores of images that are asked about again and again are kept."""
 
-    looks: Seen
-    scale: Scale
-    plain: Numbers
+    scaled: Scaled
     _scores: dict[int, Values] = field(default_factory=dict)
 
     @staticmethod
-    def of(looks: Seen) -> "_Seen":
-        scale = Scale.of(looks.of_grown)
-        return _Seen(looks, scale, scale(looks.of_grown))
+    def of(seen: Seen) -> "_Search":
+        return _Search(Scaled.of(seen))
+
+    @property
+    def seen(self) -> Seen:
+        return self.scaled.seen
+
+    @property
+    def plain(self) -> Numbers:
+        return self.scaled.plain
 
     @property
     def examined(self) -> Examined:
-        return self.looks.examined
+        return self.scaled.examined
 
     @property
     def labels(self) -> NDArray[np.int64]:
-        return self.examined.labels[self.looks.grown]
+        return self.scaled.labels
 
     def worth_learning(self, answered: Sequence[tuple[Likeness, Mapping[int, int]]]) -> list[_Worth]:
         """Return the edits that some images of a class may have had, the clearest of a class and in all."""
@@ -365,9 +225,9 @@ class _Seen:
         places = np.random.default_rng((self.examined.seed, 10)).permutation(len(plain))[:SCREENED]
         changes: dict[int, list[tuple[Likeness, Numbers]]] = defaultdict(list)
         for done, (likeness, numbers) in enumerate(answered, start=1):
-            edit = self.looks.edit(likeness.way, middle_strength(likeness.way))
+            edit = self.seen.edit(likeness.way, middle_strength(likeness.way))
             self.examined.progress.count("comparing edited images with real ones", done, len(answered))
-            change = self._edited(edit, places) - plain[places]
+            change = self.scaled.changes(edit, places)
             for number in numbers:
                 changes[number].append((likeness, change))
         worth = {number: list(self._worth(number, some, places)) for number, some in changes.items()}
@@ -424,8 +284,8 @@ class _Seen:
         plain, mine = self.plain, self.labels == worth.number
         places = np.random.default_rng((self.examined.seed, 12)).permutation(np.flatnonzero(~mine))[:LEARNED]
         strength = self._strength(worth, places[:PICTURES])
-        edit = self.looks.edit(worth.likeness.way, strength)
-        before, after = plain[places], self._edited(edit, places)
+        edit = self.seen.edit(worth.likeness.way, strength)
+        before, after = plain[places], self.scaled.edited(edit, places)
         part = np.where(mine, PARTS, np.arange(len(plain)) % PARTS)
         parts = np.empty((len(plain), 2))
         for k in range(PARTS + 1):
@@ -478,9 +338,9 @@ class _Seen:
         mine = self.labels == number
         others = np.random.default_rng((self.examined.seed, 13)).permutation(np.flatnonzero(~mine))[:UNDONE]
         chosen = np.sort(np.concatenate([np.flatnonzero(mine), others]))
-        removed = self.looks.edit(back, self._back(edit, back, learned.way, places[:PICTURES]))
+        removed = self.seen.edit(back, self._back(edit, back, learned.way, places[:PICTURES]))
         lost = np.full(len(mine), np.nan)
-        lost[chosen] = self._lost(removed, number, self.looks.grown[chosen])
+        lost[chosen] = self._lost(removed, number, self.seen.grown[chosen])
         middle, spread = float(np.nanmean(lost[~mine])), max(float(np.nanstd(lost[~mine])), 1e-6)
         undone = _Undone(removed, middle, spread)
         return undone.scaled(lost), undone
@@ -490,8 +350,8 @@ class _Seen:
         wanted = float(way(self.plain[places]).mean())
 
         def away(back_strength: float) -> float:
-            removed = self.looks.edit(back, back_strength)
-            made = self._edited(lambda image, place: removed(edit(image, place), place), places)
+            removed = self.seen.edit(back, back_strength)
+            made = self.scaled.edited(lambda image, place: removed(edit(image, place), place), places)
             return abs(float(way(made).mean()) - wanted)
 
         return min(back.strengths[:: 1 + len(back.strengths) // 6], key=away)
@@ -500,9 +360,9 @@ class _Seen:
         """Return by how much an edit lowers the score of a class, relative to all classes, float64 (places,)."""
         decision, images = self.examined.decision, self.examined.images
         unknown = [place for place in places.tolist() if place not in self._scores]
-        self._scores.update(zip(unknown, _relative(decision.scores_of(unknown, images.image)), strict=True))
+        self._scores.update(zip(unknown, relative(decision.scores_of(unknown, images.image)), strict=True))
         before = np.stack([self._scores[place] for place in places.tolist()])
-        after = _relative(decision.scores_of(places.tolist(), lambda place: edit(images.image(place), place)))
+        after = relative(decision.scores_of(places.tolist(), lambda place: edit(images.image(place), place)))
         return np.asarray((before - after)[:, number], dtype=np.float64)
 
     def value(self, found: _Found) -> Values:
@@ -510,15 +370,15 @@ class _Seen:
 
         What an image loses if the edit is removed is only asked about where it can decide.
         """
-        looks = self.looks
-        value = found.scored(self.scale(looks.of_all))
-        value[looks.grown] = found.of_looks
-        value[np.isnan(looks.values).any(1) | np.isnan(looks.of_all).any(1)] = np.nan
+        seen = self.seen
+        value = found.scored(self.scaled.scale(seen.of_all))
+        value[seen.grown] = found.of_looks
+        value[np.isnan(seen.values).any(1) | np.isnan(seen.of_all).any(1)] = np.nan
         if found.undone is not None:
             undone = found.undone
             value *= np.float32(undone.share)
             known = np.full(len(value), np.nan, dtype=np.float32)
-            known[looks.grown] = found.score
+            known[seen.grown] = found.score
             open_ = np.flatnonzero(np.isnan(known) & (value >= found.rule.threshold - FARTHEST))
             lost = np.full(len(value), -FARTHEST)
             if len(open_):
@@ -545,22 +405,22 @@ class _Seen:
 
     def candidate(self, found: _Found) -> Candidate:
         """Return what was found as a possible shortcut."""
-        looks, examined, rule = self.looks, self.examined, found.rule
+        seen, examined, rule = self.seen, self.examined, found.rule
         value = self.value(found)
         has, mine = rule.has(value), examined.labels == rule.class_number
         own = mine & ~has & examined.choosing
         without = own if own.sum() >= PICTURES else ~mine & ~has & examined.choosing
         pictures = examined.pictures(mine & has, PICTURES)
-        beside = float(np.median(found.of_looks[without[looks.grown]]))
+        beside = float(np.median(found.of_looks[without[seen.grown]]))
 
         def away(edit: EditOf) -> float:
-            return abs(float(np.median(found.scored(self._looks_of(pictures, edit)))) - beside)
+            return abs(float(np.median(found.scored(self.scaled.edited_of(pictures, edit)))) - beside)
 
         way, back = found.likeness.way, found.likeness.back
         least = None
         if back is not None and len(pictures):
-            least = min(back.strengths, key=lambda strength: away(looks.edit(back, strength)))
-        whole = looks.whole(way, found.strength) is not None
+            least = min(back.strengths, key=lambda strength: away(seen.edit(back, strength)))
+        whole = seen.whole(way, found.strength) is not None
         return Candidate(
             class_number=rule.class_number,
             attribute=found.likeness.attribute,
@@ -569,12 +429,12 @@ class _Seen:
             has=has,
             value=value,
             effect=area_under_curve(
-                value[mine & has & examined.choosing], value[looks.grown][~mine[looks.grown]]
+                value[mine & has & examined.choosing], value[seen.grown][~mine[seen.grown]]
             ),
-            put_on=looks.whole(way, found.strength),
-            take_off=None if back is None or least is None else looks.whole(back, least),
-            put_on_of=None if whole else looks.edit(way, found.strength),
-            take_off_of=None if whole or back is None or least is None else looks.edit(back, least),
+            put_on=seen.whole(way, found.strength),
+            take_off=None if back is None or least is None else seen.whole(back, least),
+            put_on_of=None if whole else seen.edit(way, found.strength),
+            take_off_of=None if whole or back is None or least is None else seen.edit(back, least),
             causes=MANY_CAUSES,
         )
 
@@ -588,17 +448,9 @@ class _Seen:
         group = (examined.labels == candidate.class_number) & candidate.has
         own = (examined.labels == candidate.class_number) & ~candidate.has
         enough = (own & examined.choosing).sum() >= PICTURES
-        edit = self.looks.edit(found.likeness.way, found.strength)
+        edit = self.seen.edit(found.likeness.way, found.strength)
         recogniser = Recogniser.of(examined, group, own if enough else ~group & ~candidate.has)
         return recogniser is not None and recogniser.explained(edit) >= EXPLAINED
-
-    def _edited(self, edit: EditOf, places: NDArray[np.int64]) -> Numbers:
-        return self._looks_of(self.examined.pictures_at(self.looks.grown[places]), edit)
-
-    def _looks_of(self, pictures: DecodedImages, edit: EditOf) -> Numbers:
-        places = pictures.places.tolist()
-        edited = (edit(one, place) for one, place in zip(pictures, places, strict=True))
-        return self.scale(self.looks.look(edited, places))
 
     def _strength(self, worth: _Worth, places: NDArray[np.int64]) -> float:
         """Return the strength at which an edit changes looks about as much as some images seem to have changed."""
@@ -606,11 +458,10 @@ class _Seen:
         middle = len(strengths) // 2
         last = len(strengths) - 1
         tried = {0, len(strengths) // 5, (len(strengths) // 5 + middle) // 2, (middle + last) // 2, last}
-        plain = self.plain[places]
 
         def change(place: int) -> Numbers:
-            edit = self.looks.edit(worth.likeness.way, strengths[place])
-            return np.asarray((self._edited(edit, places) - plain).mean(0), dtype=np.float64)
+            edit = self.seen.edit(worth.likeness.way, strengths[place])
+            return np.asarray(self.scaled.changes(edit, places).mean(0), dtype=np.float64)
 
         of_middle = change(middle)
         whole = max(float(of_middle @ of_middle), 1e-9)

@@ -8,7 +8,8 @@ from functools import cached_property, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from nearsight.diagnosis.attributes.answered import FEWEST, MOST_CLASSES, Answers, find_answered
+from nearsight.diagnosis.attributes.answered import find_answered
+from nearsight.diagnosis.attributes.answers import FEWEST, Answers, askable
 from nearsight.diagnosis.attributes.backdrops import Backdrops
 from nearsight.diagnosis.attributes.curves import TONAL, CurvesOfClass
 from nearsight.diagnosis.attributes.drawn import as_drawn
@@ -70,7 +71,7 @@ def find_whole_image_attributes(examined: Examined) -> Iterator[Candidate]:
     """
     values = _measured(examined)
     found, looks = Found(examined, values), Looks(examined, values)
-    inside = LooksInside.of(looks) if 2 <= len(looks.classes(FEWEST)) <= MOST_CLASSES else None
+    inside = LooksInside.of(looks) if askable(len(looks.classes(FEWEST))) else None
     answers = Answers.of(looks)
     measured = (*map(found.candidate, found.named), *find_likenesses(examined, values))
     candidates = (

@@ -7,14 +7,15 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from nearsight.diagnosis.attributes.answered import SHOWN, VERY_CLEAN, Answers
+from nearsight.diagnosis.attributes.answered import SHOWN, VERY_CLEAN
+from nearsight.diagnosis.attributes.answers import Answers
 from nearsight.diagnosis.attributes.discriminants import alike, precision_of
 from nearsight.diagnosis.attributes.edits import middle_strength
 from nearsight.diagnosis.attributes.explaining import FEWEST
 from nearsight.diagnosis.attributes.likeness import Likeness
 from nearsight.diagnosis.attributes.looks_inside import LooksInside
 from nearsight.diagnosis.attributes.rules import times_as_frequent
-from nearsight.diagnosis.attributes.scaling import Scale
+from nearsight.diagnosis.attributes.seen import Scaled
 from nearsight.diagnosis.candidates import IMAGE, ONE_CAUSE, Candidate, EditOf
 
 Numbers = NDArray[np.float64]
@@ -43,13 +44,13 @@ class Names:
         own = candidate.added
         if not candidate.artefact or candidate.seen_in != IMAGE or candidate.drawn or own is None:
             return candidate
-        grown = self.layers.grown
-        mine, has = self._labels == candidate.class_number, candidate.has[grown]
+        plain, labels = self._seen.plain, self._seen.labels
+        mine, has = labels == candidate.class_number, candidate.has[self.layers.grown]
         if candidate.causes == ONE_CAUSE or min((mine & has).sum(), (mine & ~has).sum()) < FEWEST:
             return candidate
-        apart = self._plain[mine & has].mean(0) - self._plain[mine & ~has].mean(0)
-        kinds = np.where(mine & has, -1, self._labels)
-        precision = precision_of(*[self._plain[kinds == kind] for kind in np.unique(kinds)])
+        apart = plain[mine & has].mean(0) - plain[mine & ~has].mean(0)
+        kinds = np.where(mine & has, -1, labels)
+        precision = precision_of(*[plain[kinds == kind] for kind in np.unique(kinds)])
         best, likeness = self._nearest(precision, apart, candidate.class_number)
         if likeness is None or best < max(LEAST, alike(precision, apart, self._change(own)) + MORE):
             return candidate
@@ -83,12 +84,7 @@ class Names:
 
     def _change(self, edit: EditOf) -> Numbers:
         """Return how an edit moves some images, the mean over them, float64 (numbers,)."""
-        layers = self.layers
-        pictures = layers.examined.pictures_at(layers.grown[self._places])
-        places = pictures.places.tolist()
-        edited = (edit(one, place) for one, place in zip(pictures, places, strict=True))
-        moved = self._scale(layers.look(edited, places)) - self._plain[self._places]
-        return np.asarray(moved.mean(0), dtype=np.float64)
+        return np.asarray(self._seen.changes(edit, self._places).mean(0), dtype=np.float64)
 
     @cached_property
     def _known(self) -> dict[int, Sequence[tuple[Likeness, Numbers]]]:
@@ -100,13 +96,5 @@ class Names:
         return random.permutation(len(self.layers.grown))[:EDITED]
 
     @cached_property
-    def _labels(self) -> NDArray[np.int64]:
-        return self.layers.examined.labels[self.layers.grown]
-
-    @cached_property
-    def _scale(self) -> Scale:
-        return Scale.of(self.layers.of_grown)
-
-    @cached_property
-    def _plain(self) -> Numbers:
-        return self._scale(self.layers.of_grown)
+    def _seen(self) -> Scaled:
+        return Scaled.of(self.layers)

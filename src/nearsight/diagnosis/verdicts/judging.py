@@ -28,6 +28,8 @@ from nearsight.diagnosis.verdicts.interventions import (
 from nearsight.diagnosis.verdicts.rule import NOTHING, RULE, SHORTCUT, SUSPECT, UNNAMED, Rule
 from nearsight.statistics import false_discovery, jaccard, more_often
 
+# What is counted while candidates are proven.
+PROVING = "editing images and classifying them again"
 # Candidates for which interventions are made: per class, and of all classes. The others cost nothing.
 PROVEN_OF_CLASS = 6
 PROVEN = 80
@@ -113,7 +115,7 @@ def judge(
     for done, place in enumerate(chosen, start=1):
         added[place], reached = _as_added(examined, found[place], rule)
         proofs[place] = tuple(_proofs(examined, found[place].candidate, added[place], reached))
-        examined.progress.count("editing images and classifying them again", done, len(chosen))
+        examined.progress.count(PROVING, done, len(chosen))
     judged = _judged(found, proofs, edits, rule)
     unproven = [
         place for place in chosen if judged[place].word == SUSPECT and rule.may_be_learned(found[place])

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from nearsight.data import ImageSet
 from nearsight.data.joined_images import chosen_of
-from nearsight.diagnosis.attributes.answered import MOST_PIXELS, too_large
+from nearsight.diagnosis.attributes.answers import MOST_PIXELS, too_large
 from nearsight.diagnosis.box import Box
 from nearsight.diagnosis.candidates import TILE, UNASKED, Candidate, EditOf, Examined
 from nearsight.diagnosis.choosing import choosing_half

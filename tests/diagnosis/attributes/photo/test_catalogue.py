@@ -10,7 +10,7 @@ import torch
 from tests.diagnosis.attributes.conftest import Photographs
 
 from nearsight.data import ImageSet
-from nearsight.diagnosis.attributes.answered import too_large
+from nearsight.diagnosis.attributes.answers import too_large
 from nearsight.diagnosis.attributes.kinds import EDITED, NAMES
 from nearsight.diagnosis.attributes.likeness import Likeness
 from nearsight.diagnosis.attributes.photo.catalogue import PHOTO_EDITS, photo_edits
