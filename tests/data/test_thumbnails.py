@@ -1,5 +1,7 @@
 """Near-duplicates among images that are read part by part are those of the same images held whole."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -70,3 +72,23 @@ def test_a_large_image_that_cannot_be_read_in_parts_has_no_copies(
         parted.first_large()
     assert near_pairs(parted).tolist() == []
     assert [*near_others(parted, parted)[:, 0].unique().tolist()] == [1, 2, 3, 4, 5]
+
+
+# The floats of all images would take 300 MiB; 32 are held at once.
+PEAK = """
+import resource, torch
+from nearsight.allocator import keep_freed_memory
+from nearsight.data import ImageSet, MemoryImages
+from nearsight.data.thumbnails import thumbnails
+keep_freed_memory()
+pixels = torch.randint(0, 255, (400, 3, 256, 256), dtype=torch.uint8)
+images = ImageSet("toy", "test", ("a",), [0] * 400, MemoryImages(pixels, ("",) * 400))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+assert sum(map(len, thumbnails(images))) == 400
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 2**10)
+"""
+
+
+def test_images_held_as_numbers_are_few_at_any_time_also_where_the_process_keeps_its_memory() -> None:
+    ran = subprocess.run([sys.executable, "-c", PEAK], capture_output=True, text=True, check=True)
+    assert int(ran.stdout) < 100

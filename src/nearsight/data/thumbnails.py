@@ -86,8 +86,11 @@ def _reduced(pixels: Tensor, floats: int = _FLOATS) -> Tensor:
     """Average images, uint8 (n, 3, H, W), over 16×16 cells, float32 (n, 3, 16, 16), a few at a time."""
     together = floats // (4 * pixels[0].numel())
     if together:
-        parts = [F.adaptive_avg_pool2d(some.float(), THUMBNAIL) for some in torch.split(pixels, together)]
-        return torch.cat(parts)
+        # If small results were kept between the large ones, the memory of these would not be used again.
+        small = torch.empty(len(pixels), 3, THUMBNAIL, THUMBNAIL)
+        for some, into in zip(torch.split(pixels, together), torch.split(small, together), strict=True):
+            into.copy_(F.adaptive_avg_pool2d(some.float(), THUMBNAIL))
+        return small
     height = pixels.shape[2]
     rows = [
         F.adaptive_avg_pool2d(
