@@ -184,6 +184,7 @@ def test_a_repair_of_what_training_images_show_takes_their_diagnosis(
     one = SimpleNamespace(
         class_number=1,
         verdict="shortcut",
+        may_be_the_class=False,
         attribute="sharpness",
         told="blurred",
         ruled=tuple(range(40)),

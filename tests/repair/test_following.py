@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from tests.repair.test_choosing import LEVEL, MOST, Found, costless, verdict
 
-from nearsight.diagnosis.repeats.wording import MARK
 from nearsight.repair.following import Following, Next, what_follows
 from nearsight.statistics import Estimate
 
@@ -51,15 +50,15 @@ def test_how_many_may_be_right_without_it_is_said_before_where_these_are_fewer()
         assert why == ("of images like these about 79 % may be right then, and 90 % are now" if said else "")
 
 
-def test_marks_that_may_be_what_a_class_is_are_looked_at_first_unless_objects_are_known() -> None:
-    marks = SimpleNamespace(**{**vars(DEER), "attribute": MARK})
-    told = found(marks)
+def test_what_may_be_what_a_class_is_is_looked_at_first_unless_objects_are_known() -> None:
+    shown = SimpleNamespace(**{**vars(DEER), "may_be_the_class": True})
+    told = found(shown)
     assert what_follows(told, own=True) == Following(
         Next.REPAIR,
         1,
-        why="look at the examples of deer first: if these marks are what deer is, there is nothing to repair",
+        why="look at the examples of deer first: if what they share is what deer is, there is nothing to repair",
     )
-    assert what_follows(found(marks, regions=("the object",)), own=True).why == ""
+    assert what_follows(found(shown, regions=("the object",)), own=True).why == ""
 
 
 def test_what_costs_nothing_is_not_suggested_for_a_repair_that_would_refuse_it() -> None:

@@ -6,7 +6,6 @@ from enum import Enum
 from nearsight.data.split_list import TRAINED_ON
 from nearsight.diagnosis import Diagnosis
 from nearsight.diagnosis.reliance.part import RELIANCE
-from nearsight.diagnosis.repeats.wording import MARK
 from nearsight.diagnosis.verdicts.part import VERDICTS, Verdicts
 from nearsight.repair.choosing import (
     Chosen,
@@ -54,10 +53,10 @@ def what_follows(diagnosis: Diagnosis, *, own: bool, drawn: bool = False) -> Fol
 
     `own` says that the images are the run's own set, and `drawn` that only some of them were asked for. A repair is
     suggested if shortcuts are proven; if they were found on training images, by which it chooses, only if it would
-    remove one (`removed_by_default`). Of marks that lie anywhere, `why` says to look at them first. A suspect on
-    training images may be removed by name; but if little depends on it (`little_depends`), or other images show it,
-    it is to be looked at. If the test images are too few to find anything, there are more training images. Images
-    that are read part by part cannot be repaired.
+    remove one (`removed_by_default`). Of what pictures may show by themselves, `why` says to look at it first. A
+    suspect on training images may be removed by name; but if little depends on it (`little_depends`), or other images
+    show it, it is to be looked at. If the test images are too few to find anything, there are more training images.
+    Images that are read part by part cannot be repaired.
     """
     found = VERDICTS.of(diagnosis)
     if found is not None and found.left_out:
@@ -81,16 +80,16 @@ def what_follows(diagnosis: Diagnosis, *, own: bool, drawn: bool = False) -> Fol
 
 
 def _look_first(diagnosis: Diagnosis) -> tuple[str, ...]:
-    """Say that marks that lie anywhere may be what a class is about, where it is not known where its objects are."""
+    """Say that what pictures show by themselves may be what a class is about, where its objects are not known."""
     found = VERDICTS.of(diagnosis)
     if found is None or RELIANCE.of(diagnosis) is not None:
         return ()
-    marked = next((one for one in found.shortcuts if one.attribute == MARK), None)
-    if marked is None:
+    shown = next((one for one in found.shortcuts if one.may_be_the_class), None)
+    if shown is None:
         return ()
-    name = diagnosis.classes[marked.class_number]
+    name = diagnosis.classes[shown.class_number]
     return (
-        f"look at the examples of {name} first: if these marks are what {name} is, there is nothing to repair",
+        f"look at the examples of {name} first: if what they share is what {name} is, there is nothing to repair",
     )
 
 

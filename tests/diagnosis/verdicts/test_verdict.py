@@ -101,6 +101,13 @@ def test_its_rule_finds_all_images_but_those_alike() -> None:
     assert replace(VERDICT, images=(1, 4, 7, 9), alike=(4, 9)).ruled == (1, 7)
 
 
+@pytest.mark.parametrize(
+    ("attribute", "may"), [("blocks", False), ("border", False), ("thin lines", True), ("mark", True)]
+)
+def test_what_pictures_show_by_themselves_may_be_what_a_class_is_about(attribute: str, may: bool) -> None:
+    assert replace(VERDICT, attribute=attribute).may_be_the_class is may
+
+
 def test_what_is_only_proven_inside_the_network_has_no_name() -> None:
     inner = replace(VERDICT, verdict=SUSPECT, proven_by=INNER, interventions=(made(INNER, 0.03),))
     assert (

@@ -13,7 +13,7 @@ from nearsight.diagnosis.attributes.answers import ASKED, Answers, relative
 from nearsight.diagnosis.attributes.discriminants import Direction, alike, precision_of
 from nearsight.diagnosis.attributes.edits import Way, middle_strength
 from nearsight.diagnosis.attributes.explaining import Recogniser
-from nearsight.diagnosis.attributes.kinds import CHANNELS, SURROUNDINGS, TONES, UNEVEN_CAST, UNEVEN_LIGHT
+from nearsight.diagnosis.attributes.kinds import SHOWN
 from nearsight.diagnosis.attributes.likeness import Likeness
 from nearsight.diagnosis.attributes.pictured import pictured
 from nearsight.diagnosis.attributes.rules import Rule, rule_set_off
@@ -51,10 +51,8 @@ SET_OFF, CLEAN, AS_FAR = 0.6, 10.0, 2.0
 LOSING_CLEAN, LOSING_SET_OFF, LOSING, LOSING_FAR = 15.0, 0.7, 0.6, 3.0
 # The few that are farthest of a class are no group: it must be this share of the class.
 SHARE = 0.17
-# How many times as frequent what pictures may show by themselves must be: light and colours that differ from place to
-# place, as above a horizon and in backgrounds, or between channels, and lines, as of rain and cracks.
-_LINES = ("lines across", "lines down", "thin lines")
-VERY_CLEAN, SHOWN = 20.0, frozenset({SURROUNDINGS, UNEVEN_LIGHT, UNEVEN_CAST, CHANNELS, TONES, *_LINES})
+# How many times as frequent what pictures may show by themselves (`SHOWN`) must be.
+VERY_CLEAN = 20.0
 # It may be this many times as frequent if the edit makes the class's others look like it for so much of the way.
 LESS_CLEAN, EXPLAINED = 7.0, 0.4
 # Groups of a class that share this many images become one.

@@ -87,6 +87,11 @@ SURROUNDINGS = "surroundings"
 CHANNELS, TONES = "colour channels", "tones"
 UNEVEN_LIGHT, UNEVEN_CAST = "uneven light", "uneven cast"
 PARTLY_BLURRED, GEOMETRY, LAID_OVER = "blurred in part", "geometry", "laid over"
+# What pictures may show by themselves: light and colours that differ from place to place, as above a horizon and in
+# backgrounds, or between channels, and lines, as of rain and cracks.
+SHOWN = frozenset(
+    {SURROUNDINGS, UNEVEN_LIGHT, UNEVEN_CAST, CHANNELS, TONES, "lines across", "lines down", "thin lines"}
+)
 EDITED = frozenset(
     {
         SURROUNDINGS,

@@ -7,11 +7,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from nearsight.diagnosis.attributes.answered import SHOWN, VERY_CLEAN
+from nearsight.diagnosis.attributes.answered import VERY_CLEAN
 from nearsight.diagnosis.attributes.answers import Answers
 from nearsight.diagnosis.attributes.discriminants import alike, precision_of
 from nearsight.diagnosis.attributes.edits import middle_strength
 from nearsight.diagnosis.attributes.explaining import FEWEST
+from nearsight.diagnosis.attributes.kinds import SHOWN
 from nearsight.diagnosis.attributes.likeness import Likeness
 from nearsight.diagnosis.attributes.looks_inside import LooksInside
 from nearsight.diagnosis.attributes.rules import times_as_frequent

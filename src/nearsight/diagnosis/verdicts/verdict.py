@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from nearsight.diagnosis.attributes.kinds import SHOWN
 from nearsight.diagnosis.candidates import TABLE, TILE
 from nearsight.diagnosis.repeats.wording import MARK, OVERLAY, WATERMARK
 from nearsight.diagnosis.verdicts.compared import Compared
@@ -163,9 +164,9 @@ class Verdict:
     compared: Compared | None = None
 
     @property
-    def is_mark(self) -> bool:
-        """Whether it is something drawn at a place, which may also be what the class is about, such as scratches."""
-        return self.attribute in (MARK, OVERLAY, WATERMARK)
+    def may_be_the_class(self) -> bool:
+        """Whether pictures show such things by themselves, as scratches or rain, so that a class may be about it."""
+        return self.attribute in (MARK, OVERLAY, WATERMARK) or self.attribute in SHOWN
 
     @property
     def few_without(self) -> str:
