@@ -149,6 +149,21 @@ def test_images_of_one_class_have_no_others_to_differ_from() -> None:
     assert list(find_spots(alone)) == []
 
 
+def test_spots_in_nearly_all_of_a_class_may_be_what_it_pictures_unless_they_are_known_to_lie_off_the_objects(
+    stamped: tuple[Examined, NDArray[np.bool_], Candidate],
+) -> None:
+    assert not stamped[2].pictured
+    given, has = examined(stamp, 0.95)
+    (found,) = find_spots(given)
+    assert (found.artefact, found.pictured) == (True, True)
+    regions = torch.zeros(len(has), SIDE, SIDE, dtype=torch.bool)
+    for i in np.flatnonzero(has):
+        red, green, blue = given.images.image(int(i)).int()
+        regions[i] = (red <= green + 60) | (red <= blue + 60)
+    (known,) = find_spots(replace(given, images=replace(given.images, regions=MaskRegions(regions))))
+    assert (known.artefact, known.pictured) == (True, False)
+
+
 @pytest.mark.parametrize(("beside", "artefact"), [(False, False), (True, True)])
 def test_spots_on_known_objects_are_what_the_class_pictures(
     stamped: tuple[Examined, NDArray[np.bool_], Candidate], beside: bool, artefact: bool

@@ -53,6 +53,8 @@ DONORS = 32
 # Spots are a part of the object if in so many images or more, where the object is known, most of them lie on it, and
 # at most this share as much beside it as spots anywhere would.
 KNOWN, BESIDE = 5, 0.5
+# What more than this share of a class have, wherever its objects are, may be what the class is.
+NEARLY_ALL = 0.8
 
 
 def find_spots(examined: Examined) -> Iterator[Candidate]:
@@ -68,7 +70,8 @@ def find_spots(examined: Examined) -> Iterator[Candidate]:
     added by pasting one where another image has it. What is pasted for comparison is the spot of the same kind of
     the class's other images. They are not removed, because without a part of the object the decision is lost as
     well. Where regions say that the spots lie on the object, they are no artefact, but what the class pictures:
-    scratches of steel look alike. If all compared images are of one class, none is found.
+    scratches of steel look alike. Where nothing says where objects are, spots that more than 80 % of the class have
+    may be what it pictures: the sun of sunrise. If all compared images are of one class, none is found.
     """
     looks = _looks(examined)
     known = np.flatnonzero(examined.choosing & ~np.isnan(looks).any((1, 2)))
@@ -291,13 +294,14 @@ class _Found:
         corners, grids, colours, areas = zip(*seen, strict=True)
         if np.median(areas) > LARGEST:
             return None
-        place = typical_place(corners, grids).name
+        place, on_objects = typical_place(corners, grids).name, self._on_objects()
         colour = colour_of(torch.from_numpy(np.median(colours, 0).astype(np.uint8))[:, None])
         return Candidate(
             class_number=self.groups[0].rule.class_number,
             attribute=MARK,
             words=f"marks that look alike, {colour}, {place if place == ANYWHERE else f'at the {place}'}",
-            artefact=not self._on_objects(),
+            artefact=not on_objects,
+            pictured=on_objects is None and self._in_nearly_all(),
             has=self.has,
             value=self.value,
             effect=area_under_curve(self.value[self.mine & self.has & known], self.value[~self.mine & known]),
@@ -306,11 +310,15 @@ class _Found:
             causes=ONE_CAUSE,
         )
 
-    def _on_objects(self) -> bool:
-        """Whether the spots are known to lie on the objects, in the class's images that choose."""
+    def _in_nearly_all(self) -> bool:
+        """Whether nearly all of the class that choose have it, as a sun is in pictures of sunrise."""
+        return bool(self.has[self.mine & self.examined.choosing].mean() > NEARLY_ALL)
+
+    def _on_objects(self) -> bool | None:
+        """Whether the spots lie on the objects, in the class's images that choose; None if that is not known."""
         images, choosing = self.examined.images, self.mine & self.has & self.examined.choosing
         if images.regions is None:
-            return False
+            return None
         places = np.flatnonzero(choosing & images.regions.known)[:DONORS]
         shares = []
         for place, image in zip(places.tolist(), self.examined.pictures_at(places), strict=True):
@@ -319,7 +327,7 @@ class _Found:
                 off = ~region[self.cut_out(image).covered]
                 shares.append((float(off.float().mean()), float((~region).float().mean())))
         if len(shares) < KNOWN:
-            return False
+            return None
         beside, anywhere = np.mean(shares, axis=0)
         return bool(beside <= min(0.5, BESIDE * anywhere))
 
