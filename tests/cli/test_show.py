@@ -1,13 +1,8 @@
-"""What the commands print: lines and tables on stdout."""
+"""What the commands print of their results."""
 
 import pytest
 
-from nearsight.cli.show import print_evaluation, print_lines
-
-
-def test_brackets_in_names_are_not_markup(capsys: pytest.CaptureFixture[str]) -> None:
-    print_lines(["run: runs/[bold]a"])
-    assert capsys.readouterr().out == "run: runs/[bold]a\n"
+from nearsight.cli.show import print_evaluation
 
 
 def test_metrics_that_do_not_exist_are_left_blank(capsys: pytest.CaptureFixture[str]) -> None:
@@ -38,7 +33,7 @@ def test_measures_fit_a_terminal(
     metrics = {
         "mean-probability": {"accuracy": 0.5, "interval": (0.25, 0.75), "top5": None, "ece": 0.06, **measured}
     }
-    monkeypatch.setattr("nearsight.cli.show._width", lambda: width)
+    monkeypatch.setattr("nearsight.cli.printing._width", lambda: width)
     print_evaluation(metrics, {"data": "toy", "split": "test", "images": 9})
     told = capsys.readouterr().out.splitlines()
     rows = [line for line in told if "mean-probability" in line]

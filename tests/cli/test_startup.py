@@ -49,3 +49,12 @@ def test_bad_options_are_refused_before_anything_is_imported(arguments: list[str
     message, imported = ended.stderr.splitlines()
     assert message.startswith("nearsight: ")
     assert imported == "['lazy_loader', 'nearsight']"
+
+
+def test_what_asks_for_no_diagnosis_imports_none_and_no_figures() -> None:
+    script = (
+        "import sys; from nearsight.cli.main import main; main(['data']); "
+        "print({'nearsight.diagnosis', 'nearsight.report', 'matplotlib'} & set(sys.modules), file=sys.stderr)"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ended.stderr == "set()\n"

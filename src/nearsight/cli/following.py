@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nearsight.progress import QUARTER_HOUR, duration
-from nearsight.repair.following import Following, Next
-from nearsight.report.page.going_on import tile_within
 from nearsight.statistics.writing import per_cent
 
 if TYPE_CHECKING:
+    from nearsight.repair.following import Following
     from nearsight.runs import Run
     from nearsight.study import Comparison
 
@@ -58,6 +57,8 @@ def tile_of(run: "Run") -> int | None:
     >>> tile_of(Run.open("runs/whole"))  # doctest: +SKIP
     24
     """
+    from nearsight.report.page.going_on import tile_within
+
     if run.classifier().tile is not None:
         return None
     return tile_within(run.training.get("pixels_per_image", 0))
@@ -101,7 +102,7 @@ def after_comparing(comparison: "Comparison") -> str | None:
 
 def after_diagnosing(
     run: str,
-    follows: Following,
+    follows: "Following",
     seconds: float,
     out: str,
     repair: Callable[[], float | None] = lambda: None,
@@ -113,6 +114,7 @@ def after_diagnosing(
     `out` is where the diagnosis is, and `tiles` are its options about tiles. `repair` and `diagnosis` measure how
     many seconds these take; each is called only if it is suggested.
 
+    >>> from nearsight.repair.following import Following, Next
     >>> shortcut = Following(Next.REPAIR, 1)
     >>> after_diagnosing("runs/a", shortcut, 130.0, "a", repair=lambda: 425.0)
     'next: nearsight repair runs/a (diagnoses its training images and trains on: about 7:05)'
@@ -139,6 +141,9 @@ def after_diagnosing(
     >>> after_diagnosing("runs/a", more, 130.0, "a", tiles={"stride": 64, "skip_blank": 16}).partition(" --split")[0]
     'next: nearsight diagnose runs/a --stride 64 --skip-blank 16'
     """
+    # Imported here: commands that look at no diagnosis need not wait for it.
+    from nearsight.repair.following import Next
+
     named, given = shlex.quote(run), _options(tiles)
     if follows.next in (Next.REPAIR, Next.BY_NAME):
         expected = repair()

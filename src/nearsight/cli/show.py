@@ -1,22 +1,16 @@
-"""What the commands print: progress on stderr, results on stdout."""
+"""What the commands print of their results, on stdout."""
 
-import errno
-import os
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from rich.console import Console
-from rich.table import Table
-
+from nearsight.cli.printing import print_lines, print_table, width_of_output
 from nearsight.diagnosis import Diagnosis
 from nearsight.dimension import Dimension, Estimator, Examples, Space
 from nearsight.evaluation import GroupAccuracies, Predictions
 from nearsight.evaluation.group_accuracies import read_groups
 from nearsight.numbers import counted
 from nearsight.progress import duration
-from nearsight.progress.markup import unmarked
 from nearsight.repair import Repair
 from nearsight.report import PAGE, Heatmaps
 from nearsight.report.heatmap import HEATMAP_PAGE
@@ -33,39 +27,6 @@ from nearsight.study.comparison import headline_among
 
 # How many groups, and classes in a group, are printed; files hold all.
 GROUPS, LOWEST = 30, 10
-
-
-class _Printer(Console):
-    """Leaves it to the command's boundary that nobody reads any more; Rich would end the process with 1."""
-
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
-
-
-def print_lines(lines: Sequence[str]) -> None:
-    """Print lines of a result on stdout."""
-    _Printer(highlight=False, soft_wrap=True).print("\n".join(unmarked(line) for line in lines))
-
-
-def print_table(
-    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, whole: bool = False
-) -> None:
-    """Print a table of a result on stdout; the first column is text, the others are numbers.
-
-    With `whole`, headings are broken before cells are.
-    """
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for number, column in enumerate(columns):
-        least = max((len(row[number]) for row in rows), default=0) if whole else None
-        table.add_column(unmarked(column), justify="right" if number else "left", min_width=least)
-    for row in rows:
-        table.add_row(*(unmarked(cell) for cell in row))
-    _Printer(highlight=False, width=_width()).print(table)
-
-
-def _width() -> int | None:
-    # A file or a pipe gets whole rows; only a terminal has a limited width.
-    return None if sys.stdout.isatty() else 160
 
 
 def _fitting(
@@ -104,7 +65,7 @@ def print_evaluation(metrics: Mapping[str, Any], settings: Mapping[str, Any]) ->
         for protocol, one in metrics.items()
     ]
     columns = ["protocol", *measure_headings(measured)]
-    for number, part in enumerate(_fitting(columns, rows, Console(width=_width()).width)):
+    for number, part in enumerate(_fitting(columns, rows, width_of_output())):
         print_table("" if number else where, *part, whole=True)
     found = read_groups(metrics.get(spoken, {}), BY_GROUP)
     if found is not None:

@@ -90,7 +90,8 @@ def run(options: Namespace) -> Result:
 
     from nearsight import verbs
     from nearsight.cli.following import after_comparing
-    from nearsight.cli.show import print_comparison, print_lines
+    from nearsight.cli.printing import print_lines
+    from nearsight.cli.show import print_comparison
 
     comparison = verbs.compare(
         options.data,

@@ -46,7 +46,7 @@ def declare(parser: OneLineParser) -> None:
 def run(options: Namespace) -> Result:
     """Print what a data set holds, or the names that are known."""
     from nearsight.cli.following import after_reading
-    from nearsight.cli.show import print_lines, print_table
+    from nearsight.cli.printing import print_lines, print_table
     from nearsight.data import known_names, load, summarise
 
     if options.sheet is not None:

@@ -86,7 +86,8 @@ def run(options: Namespace) -> Result:
 
     from nearsight import verbs
     from nearsight.cli.following import SKIP_BLANK, after_diagnosing
-    from nearsight.cli.show import print_diagnosis, print_lines
+    from nearsight.cli.printing import print_lines
+    from nearsight.cli.show import print_diagnosis
     from nearsight.diagnosis.verdicts.part import VERDICTS
     from nearsight.repair.following import what_follows
     from nearsight.verbs.foreseen import seconds_of_diagnosis, seconds_of_repair

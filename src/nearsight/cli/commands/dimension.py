@@ -59,7 +59,8 @@ def run(options: Namespace) -> Result:
 
     from nearsight import verbs
     from nearsight.cli.following import after_measuring
-    from nearsight.cli.show import print_dimension, print_lines
+    from nearsight.cli.printing import print_lines
+    from nearsight.cli.show import print_dimension
 
     out = options.out if options.out is not None else str(verbs.default_dimension(options.data))
     found = verbs.dimension(

@@ -39,7 +39,7 @@ def run(options: Namespace) -> Result:
 
     from nearsight import verbs
     from nearsight.cli.following import after_embedding
-    from nearsight.cli.show import print_lines
+    from nearsight.cli.printing import print_lines
 
     path = verbs.embed(
         model,

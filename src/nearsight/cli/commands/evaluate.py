@@ -77,7 +77,8 @@ def run(options: Namespace) -> Result:
 
     from nearsight import verbs
     from nearsight.cli.following import after_evaluating, tile_of
-    from nearsight.cli.show import print_evaluation, print_lines
+    from nearsight.cli.printing import print_lines
+    from nearsight.cli.show import print_evaluation
     from nearsight.runs import Run
     from nearsight.runs.evaluation_words import smoothing_note
 

@@ -40,7 +40,7 @@ def run(options: Namespace) -> Result:
     """Write a model to a file that runs without Nearsight, and print where it is."""
     from nearsight import verbs
     from nearsight.cli.following import after_exporting
-    from nearsight.cli.show import print_lines
+    from nearsight.cli.printing import print_lines
 
     path = verbs.export(
         options.run,

@@ -76,7 +76,8 @@ def run(options: Namespace) -> Result:
 
     from nearsight import verbs
     from nearsight.cli.following import after_mapping
-    from nearsight.cli.show import print_heatmaps, print_lines
+    from nearsight.cli.printing import print_lines
+    from nearsight.cli.show import print_heatmaps
 
     places = [options.run, *options.images]
     model = options.model if options.model is not None else places.pop(0)

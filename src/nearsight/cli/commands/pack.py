@@ -32,7 +32,7 @@ def run(options: Namespace) -> Result:
     """Pack a set, and print where the copy is and what became of its images."""
     from nearsight import verbs
     from nearsight.cli.following import after_packing
-    from nearsight.cli.show import print_lines
+    from nearsight.cli.printing import print_lines
 
     made = verbs.pack(
         options.data, out=options.out, machine=Machine(workers=options.workers), progress=not options.quiet

@@ -77,7 +77,8 @@ def run(options: Namespace) -> Result:
 
     from nearsight import verbs
     from nearsight.cli.following import after_predicting, tile_of
-    from nearsight.cli.show import print_lines, print_predictions
+    from nearsight.cli.printing import print_lines
+    from nearsight.cli.show import print_predictions
     from nearsight.runs import Run
 
     places = [options.run, *options.images]

@@ -96,7 +96,8 @@ def run(options: Namespace) -> Result:
     """Repair a run, and print what that changed."""
     from nearsight import verbs
     from nearsight.cli.following import after_repairing
-    from nearsight.cli.show import print_lines, print_repair
+    from nearsight.cli.printing import print_lines
+    from nearsight.cli.show import print_repair
     from nearsight.verbs.foreseen import seconds_of_diagnosis
 
     found = verbs.repair(

@@ -22,7 +22,7 @@ def declare(parser: OneLineParser) -> None:
 def run(options: Namespace) -> Result:
     """Draw the pages and figures of a directory of results again, and print where they are."""
     from nearsight import verbs
-    from nearsight.cli.show import print_lines
+    from nearsight.cli.printing import print_lines
 
     paths = [str(path) for path in verbs.report(options.directory, out=options.out, margin=options.margin)]
     if not options.json:

@@ -42,7 +42,8 @@ def run(options: Namespace) -> Result:
 
     from nearsight import verbs
     from nearsight.cli.following import after_cross_validating, after_training, tile_of
-    from nearsight.cli.show import print_cross_validation, print_lines, print_training
+    from nearsight.cli.printing import print_lines
+    from nearsight.cli.show import print_cross_validation, print_training
     from nearsight.study import CrossValidation
     from nearsight.verbs.foreseen import quick_diagnosis
 

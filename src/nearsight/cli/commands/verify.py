@@ -17,7 +17,7 @@ def declare(parser: OneLineParser) -> None:
 def run(options: Namespace) -> Result:
     """Check every file that is read back, print what is not whole, and refuse a directory that has damage."""
     from nearsight import verbs
-    from nearsight.cli.show import print_lines, print_table
+    from nearsight.cli.printing import print_lines, print_table
 
     found = verbs.verify(options.directory, progress=not options.quiet)
     rows = [(one.file, one.state, one.why) for one in found.files if one.state != "whole"]
