@@ -54,6 +54,30 @@ def told_apart(ours: Values, theirs: Values, seed: int = 0) -> float:
     if not ours.shape[1]:
         return 0.5
     own = np.r_[np.ones(len(ours), dtype=np.bool_), np.zeros(len(theirs), dtype=np.bool_)]
-    forest = grown_forest(np.concatenate([ours, theirs]), own, seed=seed)
-    sure = forest.oob_decision_function_[:, 1].astype(np.float32)
+    sure = _said_by_others(np.concatenate([ours, theirs]), own, seed).astype(np.float32)
     return area_under_curve(sure[own], sure[~own])
+
+
+def _said_by_others(values: Values, own: NDArray[np.bool_], seed: int) -> NDArray[np.float64]:
+    """Return how sure the trees that did not grow from an image are that it is one of the `own`, float64 (n,).
+
+    It is what `grown_forest` says, to the last bit, in little more than half of the time: for each tree, scikit-learn
+    finds out anew which labels there are and what they weigh, which takes longer than to grow it.
+    """
+    from sklearn import config_context
+    from sklearn.tree import ExtraTreeClassifier
+    from sklearn.utils import check_random_state
+
+    count, labels = len(own), own.astype(np.float64)
+    said, asked = np.zeros((2, count))
+    with config_context(skip_parameter_validation=True, assume_finite=True):
+        for of_tree in check_random_state(seed).randint(np.iinfo(np.int32).max, size=TREES):
+            drawn = check_random_state(of_tree).randint(0, count, count, dtype=np.int32)
+            times, each = np.bincount(drawn, minlength=count), np.bincount(own[drawn], minlength=2)
+            weights = count / ((each > 0).sum() * np.maximum(each, 1))
+            tree = ExtraTreeClassifier(min_samples_leaf=LEAF, max_features="sqrt", random_state=of_tree)
+            tree.fit(values, labels, times * weights[own.astype(np.int64)], check_input=False)
+            others = times == 0
+            said[others] += tree.predict_proba(values[others], check_input=False)[:, 1]
+            asked[others] += 1
+    return said / np.maximum(asked, 1)
