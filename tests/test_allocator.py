@@ -25,7 +25,7 @@ use()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 KEEP = "from nearsight.allocator import keep_freed_memory\nkept = keep_freed_memory()\n"
-COMMAND = "from nearsight.cli.main import main\nassert main(['data', 'digits', '--json']) == 0\nprint()\n"
+COMMAND = "from nearsight.cli.main import main\nassert main(['data', '--json']) == 0\nprint()\n"
 PAGES = MIB * 2**20 // os.sysconf("SC_PAGE_SIZE")
 
 glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")

@@ -305,6 +305,7 @@ def test_a_damaged_run_is_named_and_left_as_it_is(
     assert snapshot(run) == before
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_compare_prints_and_resumes(printed: Printed, quick: list[str], tmp_path: Path) -> None:
     arguments = ["compare", "digits", "--tiles", "6,full", "--seeds", "1", "--steps", "2", *quick]
     arguments += ["--on-tiles", "3"]
@@ -333,7 +334,7 @@ def test_the_demo_can_be_run_again(
     few = {"train": 136, "val": 8, "test": 24, "swapped": 24}
     monkeypatch.setattr(module, "IMAGES", few)
     monkeypatch.setattr(module, "DIAGNOSED_IMAGES", 128)
-    monkeypatch.setattr(module, "EPOCHS", 40)
+    monkeypatch.setattr(module, "EPOCHS", 24)
     monkeypatch.setattr(module, "MAP_STRIDE", 16)
     monkeypatch.setattr(module, "DRAWN", 1)
     monkeypatch.chdir(tmp_path)

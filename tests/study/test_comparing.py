@@ -488,6 +488,7 @@ def test_in_folds_the_report_says_what_was_varied(in_folds: tuple[Path, Comparis
     assert "McNemar" not in text + (tmp_path / "report.html").read_text()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_verb_compares_in_folds_and_resumes(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     pixels = torch.from_numpy(random.integers(256, size=(24, 3, 8, 8), dtype=np.uint8))
@@ -508,6 +509,7 @@ def test_the_verb_compares_in_folds_and_resumes(tmp_path: Path) -> None:
         nearsight.compare(data, resume=True, **options)
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("folds", [None, 2])
 def test_missing_runs_are_not_trained_on_other_images(tmp_path: Path, folds: int | None) -> None:
     rng, photos, out = np.random.default_rng(0), tmp_path / "photos", tmp_path / "study"
@@ -538,6 +540,7 @@ def test_missing_runs_are_not_trained_on_other_images(tmp_path: Path, folds: int
     assert nearsight.compare(photos, resume=True, **options).images == found.images
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_all_runs_are_tested_on_the_same_pixels_and_tiles(tmp_path: Path) -> None:
     rng, photos = np.random.default_rng(0), tmp_path / "photos"
 

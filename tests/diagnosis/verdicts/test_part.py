@@ -116,7 +116,7 @@ def test_a_plant_in_every_class_alike_is_no_shortcut() -> None:
 
 
 def test_where_all_images_of_a_class_have_it_interventions_decide_and_accuracy_without_is_unknown() -> None:
-    found = diagnosed(world(40, (1, 0, 0)))
+    found = diagnosed(world(38, (1, 0, 0)))
     [one] = found["verdicts"].shortcuts
     assert (one.class_number, one.words) == (0, "black frame, 2 pixels")
     assert one.accuracy_without.value is None
