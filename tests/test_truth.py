@@ -24,7 +24,7 @@ QUICK: dict[str, Any] = {
 }
 
 
-COUNTS = {"train": 1280, "test": 240, "swapped": 240}
+COUNTS = {"train": 1024, "test": 160, "swapped": 160}
 
 
 def learned(shortcut: float, out: Path) -> tuple[Classifier, ImageSets]:
@@ -74,13 +74,13 @@ def test_a_network_that_uses_the_background_is_told_from_one_that_cannot(tmp_pat
 def test_a_planted_mark_is_the_first_reason_of_its_class(
     real_data: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    # A thousand of each class: the others would only have to be decoded.
+    # Some of each class: the others would only have to be decoded.
     images = load(real_data("cifar10") / "test.parquet")["test"]
     random = np.random.default_rng(0)
-    drawn = some(images, 460, random)
+    drawn = some(images, 310, random)
     marked = {
-        "train": plant(drawn.select(np.arange(4000)), random),
-        "test": plant(drawn.select(np.arange(4000, 4600)), random),
+        "train": plant(drawn.select(np.arange(2500)), random),
+        "test": plant(drawn.select(np.arange(2500, 3100)), random),
     }
     recipe = make_recipe("cifar10", "fast", QUICK | {"epochs": 8, "batch_size": 100, "validation": 0.0})
     run = training.train(recipe, ImageSets("marked", marked), tmp_path / "run", machine=CPU)

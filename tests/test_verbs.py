@@ -142,6 +142,7 @@ def test_other_data_need_not_be_read_as_the_runs_own(tmp_path: Path) -> None:
     assert found.settings["images"] > 0
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_comparing_counts_the_images_of_every_run(tmp_path: Path, listener: Any) -> None:
     fields = {name: value for name, value in QUICK.items() if name != "tile"}
     verbs.compare(

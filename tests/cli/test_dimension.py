@@ -51,6 +51,7 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_one_object_is_printed_and_kept(printed: Printed, tmp_path: Path) -> None:
     out = tmp_path / "out"
     result = printed("dimension", "digits", "--tiles", "4,full", "--out", out, "--seed", "3", *FEW)

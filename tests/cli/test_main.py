@@ -370,7 +370,7 @@ def test_output_that_a_full_disk_refuses_is_one_line() -> None:
 def test_an_interrupted_run_resumes_to_the_same_weights(
     printed: Printed, quick: list[str], tmp_path: Path
 ) -> None:
-    arguments = ["train", "digits", "--tile", "6", "--steps", "80", "--batch-size", "64", *quick]
+    arguments = ["train", "digits", "--tile", "6", "--steps", "48", "--batch-size", "64", *quick]
     run = tmp_path / "run"
     process = start(
         *arguments, "--out", run, "--checkpoint-seconds", "0.01", env={**os.environ, "PYTHONUNBUFFERED": "1"}

@@ -5,12 +5,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 Printed = Callable[..., dict[str, Any]]
 Refused = Callable[..., str]
 
 OLD = Path(__file__).parents[1] / "fixtures" / "schema-1"
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_it_says_what_it_drew(printed: Printed, tmp_path: Path) -> None:
     directory = shutil.copytree(OLD / "dimension", tmp_path / "dimension")
     found = printed("report", directory)

@@ -130,6 +130,7 @@ def test_heatmaps(options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.M
     assert made == ([0, 2, 6] if options else [2, 6])
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_tile_sizes_of_a_dimension(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kept_blocks, "KEEP_SECONDS", -1.0)
     few = Sampling(training_tiles=200, test_images=20, points=60, pairs=20, example_images=40)
