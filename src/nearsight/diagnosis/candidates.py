@@ -80,7 +80,8 @@ class Candidate:
     images that are too large to be held, which have no others. `times` is how many times as frequent in the class as
     elsewhere it must surely be, on the images that choose, to be an artefact; None if that is not what decides.
     `inside` gives images what the network's inner layers see of those that have it, and `inside_beside` what they see
-    of others of the class; both are None if that is not known.
+    of others of the class; both are None if that is not known. `by_removal` says that what removing it takes from an
+    image helps to decide whether the image has it.
     """
 
     class_number: int
@@ -106,6 +107,7 @@ class Candidate:
     times: float | None = None
     inside: Inside | None = None
     inside_beside: Inside | None = None
+    by_removal: bool = False
 
     @property
     def added(self) -> EditOf | None:

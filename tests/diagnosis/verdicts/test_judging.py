@@ -122,14 +122,17 @@ def candidate(has: np.ndarray, class_number: int = 0) -> Candidate:
 
 
 def judged(
-    network: Callable[[Tensor], Tensor], shares: tuple[float, float, float], **changed: object
+    network: Callable[[Tensor], Tensor],
+    shares: tuple[float, float, float],
+    each: int = 100,
+    **changed: object,
 ) -> tuple[Judged, ...]:
-    images, marked = world(shares)
+    images, marked = world(shares, each=each)
     return judge(examined(network, images), [replace(candidate(marked), **changed)])
 
 
 def test_a_shortcut_is_found_measured_and_proven() -> None:
-    [found] = judged(reads_the_mark, (0.5, 0, 0))
+    [found] = judged(reads_the_mark, (0.5, 0, 0), each=200)
     assert found.word == SHORTCUT
     assert found.association.accuracy.accuracy_with.value == 1
     assert found.association.accuracy.difference.low > 0.1
@@ -493,7 +496,7 @@ def test_of_few_images_that_are_all_right_what_a_drawn_mark_moves_decides() -> N
 
 
 def test_what_is_given_to_the_class_makes_it_right_and_no_other_class() -> None:
-    images, marked = world((0.5, 0, 0))
+    images, marked = world((0.5, 0, 0), each=200)
     seen, mark = examined(reads_the_mark, images), candidate(marked)
     made = given(seen, mark)
     assert made is not None
@@ -513,5 +516,85 @@ def test_what_it_gives_proves_nothing_alone() -> None:
     assert RULE.proofs(found, [gives]) == []
     assert gives in RULE.proofs(found, [gives, moves])
     assert gives not in RULE.proofs(found, [gives, idle])
-    group = replace(found, candidate=replace(found.candidate, causes=ANY_CAUSE))
-    assert gives not in RULE.proofs(group, [gives, moves])
+
+
+def test_nothing_is_given_where_it_could_prove_nothing() -> None:
+    # Half of the dark images have the mark, so too few of them are wrong, or too few of the others.
+    images, marked = world((0.5, 0, 0), each=400)
+    seen, mark = examined(reads_the_mark, images), candidate(marked)
+    assert given(seen, mark) is not None
+    assert given(seen, replace(mark, causes=ANY_CAUSE)) is None
+    for rare in (seen.labels == 0, seen.labels != 0):
+        wrong = np.flatnonzero(rare & ~seen.choosing & ~marked & (seen.predictions != seen.labels))
+        few = replace(
+            seen, decided=np.where(np.isin(np.arange(len(rare)), wrong[7:]), seen.labels, seen.predictions)
+        )
+        assert given(few, mark) is None
+
+
+def test_what_removing_chose_proves_nothing_by_removing() -> None:
+    images, marked = world((0.5, 0, 0))
+    seen, mark = examined(reads_the_mark, images), candidate(marked)
+    assert without(seen, mark) is not None
+    assert without(seen, replace(mark, by_removal=True)) is None
+
+
+def test_a_class_with_few_images_without_it_is_no_measure_of_what_removing_does_anyway() -> None:
+    images, marked = world((0.97, 0, 0), each=400)
+    seen = examined(reads_the_mark, images)
+    asked: list[int] = []
+
+    def counted(image: Tensor, place: int) -> Tensor:
+        asked.append(place)
+        return take_off(image)
+
+    assert without(seen, replace(candidate(marked), take_off=None, take_off_of=counted)) is not None
+    lacking = [place for place in set(asked) if not marked[place]]
+    assert len(lacking) >= 8
+    assert {int(seen.labels[place]) for place in lacking} == {0, 1, 2}
+
+
+def two_classes(each: int = 100) -> Examined:
+    """Dark and light images; half of the dark ones have the mark, which the network takes for nothing."""
+    images, _ = world((0.5, 0, 0), each=each, mixed=0.0)
+    kept = np.flatnonzero(images.labels != 1)
+    some = replace(images.select(kept), classes=("dark", "light"), labels=images.labels[kept] // 2)
+    classifier = Classifier.of(
+        lambda pixels: reads_the_shade(pixels)[:, [0, 2]],
+        classes=("dark", "light"),
+        tile=SIDE,
+        mean=0.0,
+        std=1.0,
+        input_range="0-255",
+    )
+    decision = Decision(TiledModel(classifier, tile=SIDE), "full-pass")
+    whole = (some.image(i).float() for i in range(len(some)))
+    return Examined(some, decision, decision.predictions(whole), choosing_half(some.labels, 0), 0)
+
+
+def test_with_two_classes_what_moves_images_is_compared_with_what_it_takes_from_the_class() -> None:
+    seen = two_classes()
+    has = (seen.labels == 0) & (np.arange(len(seen.labels)) % 2 == 0)
+    # Inverted, dark images become light and light ones dark: nothing that makes images dark.
+    inverted = transplanted(seen, replace(candidate(has), put_on=lambda image: 255 - image))
+    assert inverted is not None
+    assert (inverted.after.value, inverted.change.chance, inverted.of_two) == (1, 1, True)
+    assert inverted.p > 0.5
+    darker = transplanted(seen, replace(candidate(has), put_on=lambda image: image // 4))
+    assert darker is not None
+    assert (darker.after.value, darker.change.chance) == (1, 0)
+    assert darker.p < 1e-6
+
+
+def test_what_else_of_the_class_moves_the_same_images_is_compared_pair_by_pair() -> None:
+    images, marked = world((0.5, 0, 0))
+    seen = examined(reads_the_mark, images)
+    alone = transplanted(seen, candidate(marked))
+    # Both are pasted on the same images, and do the same.
+    both = transplanted(seen, replace(candidate(marked), beside=put_on))
+    assert alone is not None
+    assert both is not None
+    assert (both.effect, both.p) == (0, 1)
+    other = transplanted(seen, replace(candidate(marked), beside=lambda image: image))
+    assert other is not None
+    assert other.p == pytest.approx(0.5**other.images)

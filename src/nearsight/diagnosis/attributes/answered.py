@@ -434,6 +434,7 @@ class _Search:
             put_on_of=None if whole else seen.edit(way, found.strength),
             take_off_of=None if whole or back is None or least is None else seen.edit(back, least),
             causes=MANY_CAUSES,
+            by_removal=found.undone is not None,
         )
 
     def clean(self, found: _Found, candidate: Candidate) -> bool:

@@ -9,7 +9,7 @@ from scipy.stats import binomtest
 from torch import Tensor
 
 from nearsight.data.stored import as_stored
-from nearsight.diagnosis.candidates import Candidate, EditOf, Examined
+from nearsight.diagnosis.candidates import ANY_CAUSE, Candidate, EditOf, Examined
 from nearsight.diagnosis.parted_decision import PartedDecision, PartEdit, PartEdits
 from nearsight.errors import InputError
 from nearsight.statistics import Estimate, accuracy_estimate, change_estimate, more_often
@@ -20,6 +20,9 @@ TRANSPLANTED, GIVEN, WITHOUT, LEARNED, INNER = "transplanted", "given", "without
 JUDGED = 96
 # The least that a change is assumed to move by chance, so that one image in a hundred proves nothing.
 LEAST_CHANCE = 0.01
+# Of fewer images on either side nothing is said of what is given to wrong images; and a class with fewer images
+# without something is no measure of what removing it does anyway.
+FEWEST = 8
 
 
 @dataclass(frozen=True)
@@ -32,14 +35,15 @@ class Intervention:
     images that have it) or "inner" (as "transplanted", but no image is edited: the network's inner layers are given
     what they see of images that have it). `before` and `after` are the shares classified as the class, and
     `change` is the second minus the first. The chance of "transplanted" is the mean share that the same change moves
-    to each of the other classes. If something else of the class can be added in the same way, and that moves more
-    images to the class, it is the share that it moves. The chance of "given" is how many wrong images of other
-    classes the same change makes right. The chance of "without" is what removing it does to images of the class that
-    do not have it, as they are or after it was added, or to those of other classes if all of the class have it: the
-    larger loss. `images` is how many
-    were changed. `p` is the probability that a change that does no more looks like this by chance. `beside` says
-    that the chance is what something else of the class moves to it. `reached` is how far the edit takes images, by
-    the attribute that is added: 1 as far as those that have it, None if that is not known.
+    to each of the other classes; with two classes, the share of the class's own images that it takes to the other.
+    If something else of the class can be added in the same way, and that moves more images to the class, it is the
+    share that it moves. The chance of "given" is how many wrong images of other classes the same change makes right.
+    The chance of "without" is what removing it does to images of the class that do not have it, as they are or after
+    it was added, or to those of other classes if nearly all of the class have it: the larger loss. `images` is how
+    many were changed. `p` is the probability that a change that does no more looks like this by chance. `beside` says
+    that the chance is what something else of the class moves to it, and `of_two` that it is what the change takes
+    from the class. `reached` is how far the edit takes images, by the attribute that is added: 1 as far as those that
+    have it, None if that is not known.
     """
 
     kind: str
@@ -50,6 +54,7 @@ class Intervention:
     p: float
     beside: bool = False
     reached: float | None = None
+    of_two: bool = False
 
     @property
     def effect(self) -> float:
@@ -64,25 +69,54 @@ def transplanted(
     """Add a candidate to images of other classes and say how many are then classified as its class.
 
     These are images that test, do not have it, and are not classified as the class as they are; at most `judged`,
-    drawn with the seed, and none of those in `but`, bool (n,). None if it cannot be added, or there is no such image.
+    drawn with the seed, and none of those in `but`, bool (n,). With two classes there is no other that a change could
+    move images to: any harm makes them the class. So it is compared with what the same change takes from the class's
+    own images. None if it cannot be added, or there is no such image.
     """
     asked, chosen = _Asked.about(examined, candidate), to_be_moved(examined, candidate, judged, but)
     if asked.put_on is None or not len(chosen):
         return None
     after = asked.put_on(chosen)
-    beside = None if asked.beside is None else float((asked.beside(chosen) == candidate.class_number).mean())
-    return _moved_to(examined, candidate, TRANSPLANTED, chosen, after, beside)
+    made = _moved_to(
+        examined,
+        candidate,
+        TRANSPLANTED,
+        chosen,
+        after,
+        None if asked.beside is None else asked.beside(chosen),
+    )
+    own = _own(examined, candidate, judged) if len(examined.images.classes) == 2 else chosen[:0]
+    if not len(own):
+        return made
+    taken, lost = after == candidate.class_number, asked.put_on(own) != candidate.class_number
+    beside, of_two = made.change.chance or 0.0, float(lost.mean())
+    return replace(
+        made,
+        change=replace(made.change, chance=max(beside, of_two)),
+        p=max(made.p, more_often(taken, lost)),
+        beside=made.beside and beside >= of_two,
+        of_two=not made.beside or beside < of_two,
+    )
+
+
+def _own(examined: Examined, candidate: Candidate, judged: int) -> NDArray[np.int64]:
+    """Return the places of images of the class that are right, without the candidate if there are enough of these."""
+    number = candidate.class_number
+    own = examined.testing(candidate) & (examined.labels == number)
+    right = own & (examined.predictions == number)
+    lacking = right & ~candidate.has
+    chosen = lacking if lacking.sum() >= FEWEST else right
+    return _some(np.flatnonzero(chosen), judged, (examined.seed, 6, number))
 
 
 def given_inside(examined: Examined, candidate: Candidate, *, judged: int = JUDGED) -> Intervention | None:
     """Give images of other classes what inner layers see of those that have a candidate (`Candidate.inside`).
 
-    As `transplanted`, but no image is edited. What else is given moves the same images, so both are compared image by
-    image (an exact test of McNemar). None if that is not known, if there is no image to be changed, or if scores are
-    not finite then.
+    As `transplanted`, but no image is edited. None if it is not known what else could be given, if there is no image
+    to be changed, or if scores are not finite then.
     """
     inside, beside = candidate.inside, candidate.inside_beside
-    chosen, number = to_be_moved(examined, candidate, judged), candidate.class_number
+    chosen = to_be_moved(examined, candidate, judged)
     if inside is None or beside is None or not len(chosen):
         return None
     try:
@@ -91,11 +125,7 @@ def given_inside(examined: Examined, candidate: Candidate, *, judged: int = JUDG
         )
     except InputError:
         return None
-    taken, taken_beside = after == number, other == number
-    made = _moved_to(examined, candidate, INNER, chosen, after, float(taken_beside.mean()))
-    more, less = int((taken & ~taken_beside).sum()), int((~taken & taken_beside).sum())
-    paired = float(binomtest(more, more + less, alternative="greater").pvalue) if more + less else 1.0
-    return replace(made, p=max(made.p, paired))
+    return _moved_to(examined, candidate, INNER, chosen, after, other)
 
 
 def _moved_to(
@@ -104,20 +134,24 @@ def _moved_to(
     kind: str,
     chosen: NDArray[np.int64],
     after: NDArray[np.int64],
-    beside: float | None,
+    other: NDArray[np.int64] | None,
 ) -> Intervention:
     """Say how many of the chosen images are classified as a candidate's class after a change.
 
-    `beside` is the share that something else of the class moves to it, None if nothing else is added.
+    `other` is what they are after something else of the class was added, None if nothing else is. It moves the same
+    images, so both are compared image by image (McNemar's exact test).
     """
     number, before = candidate.class_number, examined.predictions[chosen]
     taken = after == number
     # Images that the same change moves to a class other than the candidate's.
     elsewhere = (after != before) & ~taken
     chance = float(elsewhere.mean()) / max(1, len(examined.images.classes) - 2)
-    higher = max(chance, beside or 0.0)
-    made = _compared(kind, before == number, taken, higher, _beyond(taken, max(higher, LEAST_CHANCE)))
-    return replace(made, beside=beside is not None and beside >= chance)
+    if other is None:
+        return _compared(kind, before == number, taken, chance, _beyond(taken, max(chance, LEAST_CHANCE)))
+    beside = other == number
+    higher = max(chance, float(beside.mean()))
+    p = max(_beyond(taken, max(higher, LEAST_CHANCE)), _more_often_of_pairs(taken, beside))
+    return replace(_compared(kind, before == number, taken, higher, p), beside=float(beside.mean()) >= chance)
 
 
 def to_be_moved(
@@ -147,23 +181,21 @@ def given(examined: Examined, candidate: Candidate, *, judged: int = JUDGED) -> 
 
     This is how much the class's accuracy depends on it, where few images of other classes would follow it. Any change
     makes some wrong images right: the chance is how many wrong images of other classes become right by the same. At
-    most `judged` images of each side that test are changed. None if it cannot be added, or there is no such image.
+    most `judged` images of each side that test are changed. None if it cannot be added, if either side has fewer than
+    eight such images, or for a group that was found without any property in mind: its edit is learned from the class,
+    and so brings others of the class nearer to it in any case.
     """
     put_on = _Asked.about(examined, candidate).put_on
-    if put_on is None:
+    if put_on is None or candidate.causes == ANY_CAUSE:
         return None
     number, labels = candidate.class_number, examined.labels
     wrong = examined.testing(candidate) & ~candidate.has & (examined.predictions != labels)
     mine = _some(np.flatnonzero(wrong & (labels == number)), judged, (examined.seed, 4, number))
-    if not len(mine):
-        return None
-    taken = put_on(mine) == number
     beside = _some(np.flatnonzero(wrong & (labels != number)), judged, (examined.seed, 5, number))
-    if len(beside):
-        made_right = put_on(beside) == labels[beside]
-        chance, p = float(made_right.mean()), more_often(taken, made_right)
-    else:
-        chance, p = 0.0, _beyond(taken, LEAST_CHANCE)
+    if min(len(mine), len(beside)) < FEWEST:
+        return None
+    taken, made_right = put_on(mine) == number, put_on(beside) == labels[beside]
+    chance, p = float(made_right.mean()), more_often(taken, made_right)
     return _compared(GIVEN, np.zeros(len(mine), np.bool_), taken, chance, p)
 
 
@@ -173,34 +205,38 @@ def without(examined: Examined, candidate: Candidate, *, judged: int = JUDGED) -
     These are images that test and are right as they are; at most `judged`, drawn with the seed. As many images of
     the class that are right and do not have it are changed in the same way, as they are and, if that is possible,
     after it was added as well. What they lose is due to the change, not to what it removes. The larger loss counts:
-    adding it first leaves nothing changed if the edit has an exact inverse. If the class has no such images, those of
-    other classes are changed. None if it cannot be removed, or there is no such image.
+    adding it first leaves nothing changed if the edit has an exact inverse. If the class has fewer than eight such
+    images, those of other classes are changed. None if it cannot be removed, if there is no such image, or if what
+    removing it takes from an image decides whether the image has it: then it takes more from those by construction.
     """
     asked = _Asked.about(examined, candidate)
-    if asked.take_off is None:
+    if asked.take_off is None or candidate.by_removal:
         return None
     number = candidate.class_number
     right = examined.testing(candidate) & (examined.predictions == examined.labels)
     own = examined.labels == number
     mine = _some(np.flatnonzero(right & own & candidate.has), judged, (examined.seed, 2, number))
     lacking = right & ~candidate.has
-    if (lacking & own).any():
+    if (lacking & own).sum() >= FEWEST:
         lacking &= own
     beside = _some(np.flatnonzero(lacking), judged, (examined.seed, 3, number))
-    if not len(mine):
+    if not len(mine) or not len(beside):
         return None
     kept = asked.take_off(mine) == number
-    if len(beside):
-        changes = (one for one in (asked.take_off, asked.there_and_back) if one is not None)
-        lost_beside = max((change(beside) != examined.labels[beside] for change in changes), key=np.sum)
-        chance, p = float(lost_beside.mean()), more_often(~kept, lost_beside)
-    else:
-        chance, p = 0.0, _beyond(~kept, LEAST_CHANCE)
+    changes = (one for one in (asked.take_off, asked.there_and_back) if one is not None)
+    lost_beside = max((change(beside) != examined.labels[beside] for change in changes), key=np.sum)
+    chance, p = float(lost_beside.mean()), more_often(~kept, lost_beside)
     return _compared(WITHOUT, np.ones(len(mine), np.bool_), kept, -chance, p)
 
 
 def _beyond(moved: NDArray[np.bool_], chance: float) -> float:
     return float(binomtest(int(moved.sum()), len(moved), chance, alternative="greater").pvalue)
+
+
+def _more_often_of_pairs(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
+    """Return the probability that the first of pairs is so often true alone, if neither is more often (McNemar)."""
+    more, less = int((first & ~second).sum()), int((~first & second).sum())
+    return float(binomtest(more, more + less, alternative="greater").pvalue) if more + less else 1.0
 
 
 def _compared(

@@ -12,7 +12,7 @@ from nearsight.diagnosis.attributes.explaining import FEWEST, Recogniser
 from nearsight.diagnosis.attributes.learned import with_learned_edit
 from nearsight.diagnosis.attributes.likened import as_strong
 from nearsight.diagnosis.attributes.pictured import apart_otherwise
-from nearsight.diagnosis.candidates import ANY_CAUSE, Candidate, Examined
+from nearsight.diagnosis.candidates import ANY_CAUSE, TILE, Candidate, Examined
 from nearsight.diagnosis.repeats.wording import MARK
 from nearsight.diagnosis.verdicts.alike import alike
 from nearsight.diagnosis.verdicts.associations import Association, associate
@@ -228,7 +228,7 @@ def _judged(
     edits: Mapping[int, Candidate],
     rule: Rule,
 ) -> list[Judged]:
-    together = [_joined(one, proofs.get(place, ())) for place, one in enumerate(found)]
+    together = [_joined(one, proofs.get(place, ()), rule) for place, one in enumerate(found)]
     rates = false_discovery(together).tolist()
     return [
         Judged(
@@ -258,11 +258,16 @@ def _worth_proving(found: Sequence[Association], rule: Rule) -> list[int]:
     return chosen
 
 
-def _joined(found: Association, interventions: Sequence[Intervention]) -> float:
-    tests = [one.p for one in interventions]
-    if found.accuracy.difference.value is not None:
+def _joined(found: Association, interventions: Sequence[Intervention], rule: Rule) -> float:
+    """Join the tests of a candidate; all that were made count, but only what may prove something is believed.
+
+    A difference of accuracy is no test of what was found in the strongest tiles: strength alone makes one.
+    """
+    tests = [one.p for one in rule.admissible(interventions)]
+    if found.accuracy.difference.value is not None and found.candidate.seen_in != TILE:
         tests.append(found.p_difference)
-    matters = min(1.0, len(tests) * min(tests)) if tests else 1.0
+    made = len(interventions) + 1
+    matters = min(1.0, made * min(tests)) if tests else 1.0
     return max(found.p_share, matters)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nearsight.diagnosis.candidates import ANY_CAUSE, IMAGE, TILE
+from nearsight.diagnosis.candidates import IMAGE, TILE
 from nearsight.diagnosis.parted_decision import NO_PART_EDITS
 from nearsight.diagnosis.repeats.wording import MARK
 from nearsight.diagnosis.verdicts.associations import Association
@@ -36,9 +36,10 @@ class Rule:
     images must move at least `least_effect_learned`. If more than the share `most` of
     the class have it, only what an intervention moves counts, since the others may have it too; this does not
     hold for reasons and columns. What may be part of the object must be `times` as frequent in the class as
-    elsewhere to be a suspect. What it does to the class's own images counts only if it moves others too, at the
-    probability `moves`, and only of at least `least_given` of them. If at least `least_removed` images lose nothing
-    without it, and it is not drawn on them, accuracy must show by its whole interval that anything depends on it.
+    elsewhere to be a suspect. An intervention proves something only at the probability `moves`; what is given to the
+    class's own images counts only if it moves others too, at the same probability. If at least `least_removed` images
+    lose nothing without it, or nobody can say what they lose, and it is not drawn on them, accuracy must show by its
+    whole interval that anything depends on it.
     The finder of a candidate says whether it has nothing to do with the object, and whether it may still be what its
     images picture: then it is at most a suspect.
     """
@@ -54,7 +55,6 @@ class Rule:
     most: float = 0.8
     times: float = 10.0
     moves: float = 0.05
-    least_given: int = 8
     least_removed: int = 8
 
     def worth_proving(self, found: Association) -> bool:
@@ -88,17 +88,16 @@ class Rule:
         return found.candidate.artefact and (found.share.chance or 0.0) <= self.hardly
 
     def proves(self, found: Association, intervention: Intervention) -> bool:
-        """Say whether an intervention proves that a candidate decides: by its size and its interval."""
+        """Say whether an intervention proves that a candidate decides: by its size, its interval and its test.
+
+        The interval takes what it is compared with as known; the test does not.
+        """
         change = intervention.change
         if change.value is None or change.low is None or change.high is None:
             return False
         chance = change.chance or 0.0
         beyond = change.high < chance if intervention.kind == WITHOUT else change.low > chance
-        if intervention.kind == INNER:
-            # What it is compared with was asked about the same images, and is no more certain.
-            beyond = beyond and intervention.p <= self.moves
-        if intervention.kind == GIVEN:
-            beyond = beyond and intervention.images >= self.least_given
+        beyond = beyond and intervention.p <= self.moves
         return beyond and intervention.effect >= self.least(found, intervention)
 
     def least(self, found: Association, intervention: Intervention) -> float:
@@ -110,17 +109,19 @@ class Rule:
         return self.least_effect_of_own if self.own(found) else self.least_effect
 
     def proofs(self, found: Association, interventions: Sequence[Intervention]) -> list[Intervention]:
-        """Return those of some interventions that prove that a candidate decides.
+        """Return those of some interventions that prove that a candidate decides."""
+        return [one for one in self.admissible(interventions) if self.proves(found, one)]
+
+    def admissible(self, interventions: Sequence[Intervention]) -> list[Intervention]:
+        """Return those of some interventions that may prove anything, whatever they moved.
 
         What is given to the class's own wrong images may make them right by chance, as they often are nearly right.
-        So it must move images of other classes too. It proves nothing of a group that was found without any property
-        in mind: its edit is learned from the class, and so brings others of the class nearer to it in any case.
+        So it must move images of other classes too.
         """
         moves = any(
             one.kind == TRANSPLANTED and one.p <= self.moves and one.effect > 0 for one in interventions
         )
-        gives = moves and found.candidate.causes != ANY_CAUSE
-        return [one for one in interventions if self.proves(found, one) and (gives or one.kind != GIVEN)]
+        return [one for one in interventions if moves or one.kind != GIVEN]
 
     def differs(self, found: Association) -> bool:
         """Say whether accuracy differs with it and without it, by the whole interval."""
@@ -204,14 +205,12 @@ class Rule:
         most = max(interventions, key=lambda one: one.effect)
         if self.proves(found, most):
             return (
-                "it makes wrong images of the class right, which proves nothing: its edit was learned from the class"
-                if candidate.causes == ANY_CAUSE
-                else "it makes wrong images of the class right, which proves nothing unless it moves images of other "
+                "it makes wrong images of the class right, which proves nothing unless it moves images of other "
                 "classes too"
             )
         least, images = self.least(found, most), counted(most.images, "image")
         if most.effect >= least:
-            return f"what changing {images} moved may be chance: they are too few"
+            return f"what changing {images} moved may be chance: too few images tell"
         return (
             f"no change of images proves it: the strongest moved {points(max(0.0, most.effect))} points more than "
             f"chance ({images}), and {points(least, 0)} are needed"
@@ -244,7 +243,8 @@ class Rule:
         may = self.may_differ(found) or difference >= self.least_difference
         few = self.own(found) and strong >= self.enough and may
         # What is drawn on images is no part of what they show, even if enough else shows their class.
-        depends = found.candidate.drawn or self.spared(interventions) is None
+        spares = found.candidate.by_removal or self.spared(interventions) is not None
+        depends = found.candidate.drawn or not spares
         open_ = (few or self.nearly_all(found)) and depends
         return bool(proofs) and (lost or self.differs(found) or open_)
 
