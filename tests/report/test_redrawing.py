@@ -71,6 +71,7 @@ def test_heatmaps_are_drawn_as_they_were(heatmaps: Heatmaps, tmp_path: Path) -> 
     assert all(path.read_bytes() == (tmp_path / "maps" / path.name).read_bytes() for path in paths)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_page_of_a_run_names_protocol_tile_and_stride(tmp_path: Path) -> None:
     (page,) = redraw(OLD / "run", tmp_path)
     html = page.read_text()
@@ -82,6 +83,7 @@ def test_the_page_of_a_run_names_protocol_tile_and_stride(tmp_path: Path) -> Non
     assert "tile 4, stride 1" in redraw(tmp_path, tmp_path)[0].read_text()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_what_holds_no_results_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist"):
         redraw(tmp_path / "nowhere", tmp_path)

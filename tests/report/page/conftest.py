@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from html.parser import HTMLParser
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from nearsight.data import ImageSet, MemoryImages, draw_scenes
+from nearsight.data import ImageSet, MemoryImages, SceneImages, draw_scenes
 from nearsight.diagnosis.errors.image_errors import collect_errors, tile_error
 from nearsight.diagnosis.faithfulness.maps import Faithfulness, MethodRow
 from nearsight.diagnosis.gate.agreement import Gate
@@ -40,6 +41,12 @@ def estimate(value: float, n: int = 40, chance: float | None = 0.125, half: floa
     return Estimate(value, value - half, value + half, n, chance)
 
 
+@cache
+def drawn(count: int) -> SceneImages:
+    """Return so many scenes, drawn once, for all tests."""
+    return draw_scenes("test", count=count)
+
+
 @pytest.fixture(scope="session")
 def make_diagnosis() -> Make:
     """Return what makes a diagnosis of `count` scenes; keywords replace its fields and, by name, its parts."""
@@ -54,7 +61,7 @@ def make_diagnosis() -> Make:
         numbers: np.ndarray | None = None,
         **changes: Any,
     ) -> Diagnosis:
-        scenes = draw_scenes("test", count=count)
+        scenes = drawn(count)
         classes = scenes.classes if names is None else tuple(names)
         labels = scenes.labels if numbers is None else numbers
         paths = paths or [f"test/{classes[label]}/{i:04}.png" for i, label in enumerate(labels)]

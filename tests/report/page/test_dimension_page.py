@@ -12,6 +12,9 @@ from nearsight.report.page import write_dimension_page
 
 MEASURED = Path(__file__).parents[3] / "docs" / "results" / "dimension"
 
+# What is read here is beside the figures.
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.mark.parametrize("name", ["cifar10", "cifar10-examples"])
 def test_the_page_holds_every_sentence_and_every_cell(name: str, tmp_path: Path) -> None:

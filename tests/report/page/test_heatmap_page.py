@@ -113,6 +113,7 @@ def test_the_score_is_said_to_be_what_the_pooling_makes_of_the_map(
         assert f"{score}: {made}" in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_page_shows_the_command_that_made_it_and_the_next_also_when_drawn_again(tmp_path: Path) -> None:
     command = "nearsight heatmap runs/a owl.png --tile 8"
     replace(make_heatmaps(3), command=command).save(tmp_path / "maps")
