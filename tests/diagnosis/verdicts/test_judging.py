@@ -177,6 +177,17 @@ def test_images_alike_are_listed_beside_those_that_the_rule_finds() -> None:
     assert set(told.alike) <= set(np.flatnonzero(marked & ~first).tolist())
 
 
+def test_images_of_which_nobody_knows_are_not_shown_as_lacking_it() -> None:
+    images, marked = world((0.6, 0, 0))
+    lacking = np.flatnonzero(~marked & (images.labels == 0))
+    one = candidate(marked)
+    one.value[lacking[:2]] = np.nan
+    given = examined(reads_the_mark, images)
+    [found] = judge(given, [one])
+    assert found.alike is None or not found.alike[lacking].any()
+    assert _verdict(given, found, len(images)).beside[0] == lacking[2]
+
+
 def test_images_with_one_shortcut_are_not_alike_those_with_another() -> None:
     images, marked = world((0.6, 0, 0))
     first = marked & (np.arange(len(marked)) % 2 == 0)

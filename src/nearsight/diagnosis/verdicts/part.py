@@ -268,7 +268,8 @@ def _verdict(examined: Examined, judged: Judged, images: int, *, drawn: bool = T
     candidate, found = judged.candidate, judged.association
     mine, has = examined.labels[:images] == candidate.class_number, candidate.has[:images]
     more = np.zeros(images, dtype=np.bool_) if judged.alike is None else judged.alike[:images]
-    having, lacking = np.flatnonzero(mine & has), np.flatnonzero(mine & ~has & ~more)
+    unknown = np.isnan(candidate.value[:images])
+    having, lacking = np.flatnonzero(mine & has), np.flatnonzero(mine & ~has & ~unknown & ~more)
     clearest = having[np.argsort(-np.nan_to_num(candidate.value[having]), kind="stable")]
     examples, beside = clearest[:EXAMPLES], lacking[:EXAMPLES]
     return Verdict(
