@@ -157,7 +157,7 @@ def test_where_test_images_are_too_few_training_images_are_asked_next(
     find: Find,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    find(verdicts=SimpleNamespace(verdicts=(), typical_limit=limit, left_out=(), limits=()))
+    find(verdicts=SimpleNamespace(verdicts=(), more_would_help=limit is None, left_out=(), limits=()))
     assert main(["diagnose", str(trained), *options, "--out", "out"]) == 0
     assert capsys.readouterr().out.startswith(following.format(run=trained))
 
@@ -195,7 +195,7 @@ def test_a_repair_of_what_training_images_show_takes_their_diagnosis(
         verdicts=SimpleNamespace(
             verdicts=(one,),
             shortcuts=(one,),
-            typical_limit=None,
+            more_would_help=True,
             left_out=(),
             limits=(),
             accuracy=right,

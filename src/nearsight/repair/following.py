@@ -55,8 +55,8 @@ def what_follows(diagnosis: Diagnosis, *, own: bool, drawn: bool = False) -> Fol
     suggested if shortcuts are proven; if they were found on training images, by which it chooses, only if it would
     remove one (`removed_by_default`). Of what pictures may show by themselves, `why` says to look at it first. A
     suspect on training images may be removed by name; but if little depends on it (`little_depends`), or other images
-    show it, it is to be looked at. If the test images are too few to find anything, there are more training images.
-    Images that are read part by part cannot be repaired.
+    show it, it is to be looked at. If there is nothing to look at and the test images are too few, there are more
+    training images. Images that are read part by part cannot be repaired.
     """
     found = VERDICTS.of(diagnosis)
     if found is not None and found.left_out:
@@ -67,12 +67,11 @@ def what_follows(diagnosis: Diagnosis, *, own: bool, drawn: bool = False) -> Fol
         few = left_to_learn(diagnosis, removed_by_default(diagnosis)) if chooses else ()
         why = "; ".join((*_look_first(diagnosis), *_expected(found), *few))
         return Following(Next.REPAIR, count, chooses, why=why)
-    as_it_comes = own and diagnosis.split == DEFAULT_SPLIT and not drawn
-    if as_it_comes and found is not None and found.typical_limit is None:
-        return Following(Next.MORE)
     named = [one for one in verdicts_of(diagnosis) if one.verdict is not None]
     if not named:
-        return Following(Next.MAPS)
+        as_it_comes = own and diagnosis.split == DEFAULT_SPLIT and not drawn
+        more = as_it_comes and found is not None and found.more_would_help
+        return Following(Next.MORE if more else Next.MAPS)
     for one in named:
         if chooses and one.verdict is not None and not (one.proven or little_depends(one.verdict)):
             return _by_name(diagnosis, one)
@@ -94,14 +93,15 @@ def _look_first(diagnosis: Diagnosis) -> tuple[str, ...]:
 
 
 def _expected(found: Verdicts | None) -> tuple[str, ...]:
-    """Say how many of such images may be right without the shortcuts, where these are fewer than now."""
+    """Say how many of such images are right without the shortcuts, where these are fewer than with them."""
     if found is None or not found.shortcuts:
         return ()
     now, then = found.accuracy.value, found.remaining.value
     if now is None or then is None or points(then, 0) == points(now, 0) or then > now:
         return ()
     return (
-        f"of images like these about {points(then, 0)} % may be right then, and {points(now, 0)} % are now",
+        f"without what is proven this network is right for about {points(then, 0)} % of images like these; as they "
+        f"are, for {points(now, 0)} %",
     )
 
 

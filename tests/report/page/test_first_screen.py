@@ -95,6 +95,31 @@ def test_of_a_set_that_is_too_small_it_is_said_how_many_images_would_do(
     assert found.summary()[0] == "shortcuts: none found (too few images: 5 of a class test, 8 would do)"
 
 
+def test_where_nearly_all_images_are_right_no_page_says_that_they_are_too_few(
+    make_diagnosis: Callable, parse: Callable
+) -> None:
+    limits = tuple(ClassLimit(number, 1000, None, 0.97) for number in range(3))
+    good = Verdicts((), 0, SURE, LESS, limits, needed=8)
+    found = make_diagnosis(count=16, wrong=4, verdicts=good)
+    said = "In at least half of the classes nearly all images are right, so accuracy cannot show that one costs any"
+    assert parse(diagnosis_html(found)).text.count(said) == 2
+    assert found.summary()[0] == (
+        "shortcuts: none found (nearly all images are right, so accuracy cannot show one)"
+    )
+    assert not any("few" in one for one in found.sentences() if "shortcut" in one)
+    beside = make_diagnosis(count=16, wrong=4, verdicts=replace(good, verdicts=(verdict("suspect"),)))
+    assert "so accuracy cannot show what else decides" in parse(diagnosis_html(beside)).text
+
+
+def test_more_images_follow_only_where_they_would_help(make_diagnosis: Callable) -> None:
+    more, look = "--split train", "IMAGE"
+    for images, accuracy, follows in ((1000, 0.97, look), (12, 1.0, more), (5, 1.0, more), (60, 0.9, more)):
+        limits = tuple(ClassLimit(number, images, None, accuracy) for number in range(3))
+        told = Verdicts((), 9, SURE, LESS, limits, needed=8)
+        found = replace(make_diagnosis(count=16, wrong=4, verdicts=told), model="runs/a", command=MADE)
+        assert follows in after_diagnosis(found)[0].command
+
+
 def test_a_suspect_says_why_it_is_no_shortcut_and_it_is_kept(
     with_verdicts: Callable, parse: Callable, tmp_path: Path
 ) -> None:
@@ -136,9 +161,7 @@ def test_a_suspect_that_may_be_pictured_is_explained_and_what_would_be_found_is_
     text = parse(diagnosis_html(found)).text
     may = "It is a suspect, not a shortcut, because it may be what these images picture, and not how they were made."
     assert may in text
-    assert (
-        "In the median class a difference of 30 points in a third of its images would have been found" in text
-    )
+    assert "in the median class 30 points in a third of its images are enough for the test" in text
 
 
 @pytest.mark.parametrize(

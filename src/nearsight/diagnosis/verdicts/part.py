@@ -44,6 +44,7 @@ from nearsight.diagnosis.verdicts.limits import (
     class_limits,
     images_needed,
     limit_in_words,
+    mostly_right,
     other_limit_in_words,
     typical_images,
     typical_limit,
@@ -69,7 +70,7 @@ LONGEST = 2048
 
 @dataclass(frozen=True)
 class Verdicts:
-    """The shortcuts and suspects of all classes, the strongest first, and what would have been found.
+    """The shortcuts and suspects of all classes, the strongest first, and what could have been shown.
 
     `candidates` is how many were tested, `accuracy` that of the decision on the images that test, and `remaining`
     the accuracy that would remain without the shortcuts. `limits` has an entry for every class. `trained` is how many
@@ -109,7 +110,7 @@ class Verdicts:
 
     @property
     def typical_limit(self) -> float | None:
-        """The smallest difference that would have been found in the median class; None if none would."""
+        """The smallest difference that the test of accuracy can show in the median class; None if none."""
         return typical_limit(self.limits)
 
     @property
@@ -123,14 +124,26 @@ class Verdicts:
         return self.typical_limit is None and self.typical_images < self.needed
 
     @property
+    def mostly_right(self) -> bool:
+        """Whether nearly all images being right is why accuracy could show nothing."""
+        return mostly_right(self.limits)
+
+    @property
+    def more_would_help(self) -> bool:
+        """Whether accuracy could show nothing, and more images would change that."""
+        return self.typical_limit is None and (self.too_small or not self.mostly_right)
+
+    @property
     def what_was_possible(self) -> str:
-        """How small a shortcut would have been found, in words."""
-        return limit_in_words(self.typical_limit, self.typical_images, self.needed)
+        """How small a shortcut could be shown, in words."""
+        return limit_in_words(self.typical_limit, self.typical_images, self.needed, right=self.mostly_right)
 
     @property
     def what_else_was_possible(self) -> str:
-        """How small another shortcut would have been found, in words, beside those that were."""
-        return other_limit_in_words(self.typical_limit, self.typical_images, self.needed)
+        """How small another shortcut could be shown, in words, beside those that were found."""
+        return other_limit_in_words(
+            self.typical_limit, self.typical_images, self.needed, right=self.mostly_right
+        )
 
 
 @dataclass(frozen=True)
@@ -409,9 +422,11 @@ def _leads(found: Verdicts, about: Findings) -> Iterator[Lead]:
 
 def _possible(found: Verdicts) -> str:
     if found.typical_limit is not None:
-        return f"from {points(found.typical_limit, 0)} points on it would be"
+        return f"the test of accuracy takes {points(found.typical_limit, 0)} points"
     if found.too_small:
-        return f"too few images: {found.typical_images} of a class test, {found.needed} would do"
+        return f"too few images: {found.typical_images:,} of a class test, {found.needed:,} would do"
+    if found.mostly_right:
+        return "nearly all images are right, so accuracy cannot show one"
     return "too few images to find one by accuracy alone"
 
 

@@ -1,9 +1,9 @@
-"""How small a shortcut would have been found, given the number of images."""
+"""How small a difference of accuracy is significant, given the number of images."""
 
 import numpy as np
 from scipy.stats import hypergeom
 
-# The assumed share of the images with a shortcut, and the required chance of finding it.
+# The assumed share of the images with a shortcut, and the required power of the test.
 SHARE = 1 / 3
 POWER = 0.8
 DRAWS = 400
@@ -11,7 +11,7 @@ STEP = 0.05
 
 
 def smallest_difference(images: int, accuracy: float, level: float, *, seed: int = 0) -> float | None:
-    """Return the smallest difference of accuracy that would be found in four of five draws; None if none would.
+    """Return the smallest difference of accuracy that is significant in four of five draws; None if none is.
 
     >>> smallest_difference(125, 0.6, 0.05), smallest_difference(4, 0.6, 0.05)
     (0.25, None)
