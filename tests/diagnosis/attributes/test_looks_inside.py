@@ -1,11 +1,13 @@
 """What inner layers see of images is one row each, beside their looks or alone, and the same however it is asked."""
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from tests.diagnosis.attributes.conftest import Photographs
 from torch import Tensor, nn
 
@@ -16,6 +18,7 @@ from nearsight.diagnosis.attributes.looks_inside import CHANNELS, LooksInside
 from nearsight.diagnosis.attributes.measuring import measure_all
 from nearsight.diagnosis.candidates import Examined
 from nearsight.diagnosis.decision import Decision
+from nearsight.errors import InputError
 from nearsight.evidence import TiledModel
 from nearsight.models import Classifier
 from nearsight.settings.protocols import FULL_PASS
@@ -93,3 +96,25 @@ def test_images_are_looked_at_as_they_come(photographs: Photographs, monkeypatch
 
     np.testing.assert_allclose(both.look(edited(), range(COUNT)), both.of_all, atol=1e-4)
     assert len(made) == COUNT
+
+
+def test_only_an_image_of_which_a_layer_has_no_maps_is_not_known(
+    photographs: Photographs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures = photographs(COUNT, side=SIDE)
+    both = seen(pictures, nn.Conv2d(3, WIDTH, 3), nn.BatchNorm2d(WIDTH), nn.ReLU())
+    assert both is not None
+    wanted = both.alone.of_all
+    see = inner.InnerLayers.see_each
+
+    def refused(self: inner.InnerLayers, images: Iterable[Tensor]) -> list[NDArray[np.float32]]:
+        some = list(images)
+        if any(torch.equal(one, pictures[3]) for one in some):
+            raise InputError("no maps")
+        return see(self, some)
+
+    monkeypatch.setattr(inner.InnerLayers, "see_each", refused)
+    found = replace(both.alone).of_all
+    assert np.isnan(found[3]).all()
+    rest = np.arange(COUNT) != 3
+    np.testing.assert_allclose(found[rest], wanted[rest], atol=1e-5)

@@ -19,6 +19,8 @@ Values = NDArray[np.float32]
 
 # Channels of each layer that are looked at, at most, evenly spaced; of each the mean and the standard deviation.
 CHANNELS, OF_CHANNEL = 32, 2
+# Images that are seen together, unless a layer has no maps of one of them.
+AT_ONCE = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,9 +85,16 @@ class LooksInside:
         chosen, images = _chosen(self.layers), self.examined.images
         seen = np.full((len(self.values), len(chosen)), np.nan, dtype=np.float32)
         seen[self.grown] = self.numbers[:, chosen]
-        for place in np.setdiff1d(np.arange(len(seen)), self.grown).tolist():
-            with suppress(InputError):
-                seen[place] = self._inside([images.image(place)])
+        rest = np.setdiff1d(np.arange(len(seen)), self.grown)
+        for start in range(0, len(rest), AT_ONCE):
+            some = rest[start : start + AT_ONCE]
+            seeing(self.examined, start, len(rest))(0)
+            try:
+                seen[some] = self._inside(map(images.image, some.tolist()))
+            except InputError:
+                for place in some.tolist():
+                    with suppress(InputError):
+                        seen[place] = self._inside([images.image(place)])
         return np.concatenate([self.looks.of_all, seen], axis=1) if self.joined else seen
 
     def classes(self, fewest: int) -> list[int]:
