@@ -21,9 +21,10 @@ check: install
 	$(BIN)/mypy
 
 # Two processes of one thread each: quicker than one of two, and the same on every machine. Each takes half of the
-# tests as they stand, so that what a module makes for its tests is made once, and then from the other's rest.
+# tests as they stand, so that what a module makes for its tests is made once, and then from the other's rest. Many
+# tests start commands; without bytecode each would compile the package anew.
 test: check
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
 
 # The site in build/docs. A broken link, anchor or docstring fails it, as it fails `make test`, which builds the site and
 # throws it away, and runs the examples of the pages.

@@ -214,8 +214,8 @@ def one_reason(make: Callable) -> Any:
         (lambda make: make(count=8, wrong=0), "None of 8 images is wrong"),
         (one_class, "8 images of 1 class,"),
         (
-            lambda make: make(count=8, wrong=2, names=[f"c{i}" for i in range(200)]),
-            "160 more classes, in words",
+            lambda make: make(count=8, wrong=2, names=[f"c{i}" for i in range(1000)]),
+            "960 more classes, in words",
         ),
         (lambda make: make(count=8, wrong=2, names=[*"abcdefgh", "empty"]), "This class has no images."),
         (lambda make: make(count=8, wrong=2, reliance=None), "No region is known"),

@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from nearsight.diagnosis.attributes.answers import ASKED, Answers, relative
 from nearsight.diagnosis.attributes.discriminants import Direction, alike, precision_of
 from nearsight.diagnosis.attributes.edits import Way, middle_strength
 from nearsight.diagnosis.attributes.explaining import Recogniser
+from nearsight.diagnosis.attributes.forests import Forest
 from nearsight.diagnosis.attributes.kinds import SHOWN
 from nearsight.diagnosis.attributes.likeness import Likeness
 from nearsight.diagnosis.attributes.pictured import pictured
@@ -20,9 +20,6 @@ from nearsight.diagnosis.attributes.rules import Rule, rule_set_off
 from nearsight.diagnosis.attributes.seen import Scaled, Seen
 from nearsight.diagnosis.candidates import MANY_CAUSES, Candidate, EditOf, Examined
 from nearsight.statistics import area_under_curve, jaccard
-
-if TYPE_CHECKING:
-    from sklearn.ensemble import ExtraTreesClassifier
 
 Values = NDArray[np.float32]
 Numbers = NDArray[np.float64]
@@ -123,21 +120,18 @@ class _Learned:
     """What tells edited images from plain ones: a direction and a forest, and the scale of both on plain images."""
 
     way: Direction
-    forest: "ExtraTreesClassifier"
+    forest: Forest
 
     @staticmethod
     def of(plain: Numbers, before: Numbers, after: Numbers, seed: int) -> "_Learned":
-        from sklearn.ensemble import ExtraTreesClassifier
-
         way = Direction.of(plain, (after - before).mean(0), precision_of(plain, after))
-        forest = ExtraTreesClassifier(
-            TREES, min_samples_leaf=3, class_weight="balanced", random_state=seed
-        ).fit(np.concatenate([plain, after]), np.repeat([False, True], [len(plain), len(after)]))
+        edited = np.repeat([False, True], [len(plain), len(after)])
+        forest = Forest.grown(np.concatenate([plain, after]), edited, trees=TREES, drawn=False, seed=seed)
         return _Learned(way, forest)
 
     def __call__(self, looks: Numbers) -> Numbers:
         """Return how far images are along the direction, and how sure the forest is, float64 (n, 2)."""
-        return np.stack([self.way(looks), self.forest.predict_proba(looks)[:, 1]], axis=1)
+        return np.stack([self.way(looks), self.forest.sure(looks)[:, 1]], axis=1)
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nearsight.diagnosis.attributes.forests import grown_forest
+from nearsight.diagnosis.attributes.forests import Forest
 from nearsight.diagnosis.attributes.looks import looks_of
 from nearsight.diagnosis.candidates import EditOf, Examined
 from nearsight.diagnosis.decoded import DecodedImages
 
 if TYPE_CHECKING:
-    from sklearn.ensemble import ExtraTreesClassifier
+    pass
 
 Mask = NDArray[np.bool_]
 
@@ -24,7 +24,7 @@ MOST, FEWEST = 40, 8
 class Recogniser:
     """A forest that tells some images from others by how they look, and what it says of both."""
 
-    forest: "ExtraTreesClassifier"
+    forest: Forest
     others: DecodedImages
     of_group: float
     of_others: float
@@ -37,13 +37,13 @@ class Recogniser:
             return None
         looks = np.stack([looks_of(one) for some in (ours, theirs) for one in some])
         own = np.arange(len(looks)) < len(ours)
-        forest = grown_forest(looks, own, seed=examined.seed)
-        sure = forest.oob_decision_function_[:, 1]
+        forest = Forest.grown(looks, own, seed=examined.seed)
+        sure = forest.said[:, 1]
         of_group, of_others = float(sure[own].mean()), float(sure[~own].mean())
         return Recogniser(forest, theirs, of_group, of_others) if of_group > of_others else None
 
     def explained(self, edit: EditOf) -> float:
         """Return how far the others come to look like the group by an edit: 0 not at all, 1 as much as the group."""
         others = zip(self.others, self.others.places.tolist(), strict=True)
-        sure = self.forest.predict_proba(np.stack([looks_of(edit(*one)) for one in others]))[:, 1]
+        sure = self.forest.sure(np.stack([looks_of(edit(*one)) for one in others]))[:, 1]
         return (float(sure.mean()) - self.of_others) / (self.of_group - self.of_others)

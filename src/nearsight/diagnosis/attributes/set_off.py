@@ -1,16 +1,12 @@
 """Groups of a class's images that a forest tells from all others, whatever the numbers are that it is grown on."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nearsight.diagnosis.attributes.forests import grown_forest
+from nearsight.diagnosis.attributes.forests import Forest
 from nearsight.diagnosis.attributes.rules import Rule, rule_apart, rule_of
-
-if TYPE_CHECKING:
-    from sklearn.ensemble import ExtraTreesClassifier as Forest
 
 Values = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -36,7 +32,7 @@ class SetOff:
     """
 
     rule: Rule
-    forest: "Forest"
+    forest: Forest
     sure: Values
 
     def counts(self, mine: Mask) -> bool:
@@ -49,7 +45,7 @@ class SetOff:
 
     def value(self, rows: Values) -> Values:
         """Return how sure the forest is that other images are of the group, float32 (n,), by their numbers."""
-        return np.asarray(self.forest.predict_proba(rows)[:, 1], dtype=np.float32)
+        return np.asarray(self.forest.sure(rows)[:, 1], dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,9 +58,9 @@ class Rows:
 
     def of_classes(self) -> dict[int, Values]:
         """Return how sure a forest is of each class, float32 (g,), each image by trees that did not grow from it."""
-        forest = grown_forest(self.numbers, self.labels, trees=TREES, balanced=False, seed=self.seed)
-        told = forest.oob_decision_function_.astype(np.float32)
-        return {int(number): told[:, column] for column, number in enumerate(forest.classes_)}
+        forest = Forest.grown(self.numbers, self.labels, trees=TREES, balanced=False, seed=self.seed)
+        told = forest.said.astype(np.float32)
+        return {int(number): told[:, column] for column, number in enumerate(forest.labels)}
 
     def group(self, number: int, sure: Values) -> SetOff | None:
         """Return the group of a class of which the forest of all classes is surest; None if none is set off.
@@ -83,9 +79,7 @@ class Rows:
         return found
 
     def _told(self, number: int, group: Mask) -> SetOff | None:
-        forest = grown_forest(
-            self.numbers, group.astype(np.int64), trees=TREES_OF_GROUP, balanced=True, seed=self.seed
-        )
-        sure = forest.oob_decision_function_[:, 1].astype(np.float32)
+        forest = Forest.grown(self.numbers, group, trees=TREES_OF_GROUP, seed=self.seed)
+        sure = forest.said[:, 1].astype(np.float32)
         rule = rule_of(sure, self.labels == number, class_number=number, most_elsewhere=ELSEWHERE)
         return None if rule is None else SetOff(rule, forest, sure)
