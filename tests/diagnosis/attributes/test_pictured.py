@@ -37,6 +37,8 @@ def told(pictures: list[Tensor], has: np.ndarray, attribute: str, way: Way, stre
     examined = Examined(images, Decision(bound, "mean-logit"), images.labels, choosing)
     values = measure_all(edited)
     value = values[:, NAMES.index(attribute)] if attribute in NAMES else has.astype(np.float32)
+    if np.median(value[has]) < np.median(value[~has]):
+        value = -value
     found = Candidate(1, attribute, "", artefact=True, has=has, value=value, effect=0.9, put_on=edit)
     return pictured(examined, values, found)
 

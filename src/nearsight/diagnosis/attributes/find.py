@@ -188,7 +188,7 @@ class Found:
             artefact=self.is_artefact(rule),
             times=_least_times(attribute),
             has=has,
-            value=column,
+            value=signed,
             effect=area_under_curve(signed[mine & has & choosing], signed[~mine & choosing]),
             causes=ONE_CAUSE if attribute.one_cause else MANY_CAUSES,
         )

@@ -84,7 +84,7 @@ def pictured(examined: Examined, values: Values, candidate: Candidate) -> bool:
     alone = np.array([not any(name in some for some in changing) for name in NAMES])
     if candidate.added is not None:
         alone &= _hardly_changed(examined, values, others, candidate.added)
-    if not few and _more_of_it(candidate.value, group, own, others) >= TAIL:
+    if not few and area_under_curve(candidate.value[own], candidate.value[others]) >= TAIL:
         return True
 
     def apart(beside: Mask) -> float:
@@ -118,13 +118,6 @@ def apart_otherwise(examined: Examined, candidate: Candidate) -> bool:
         return False
     alone = _hardly_changed(examined, values, others, candidate.added)
     return told_apart(values[group][:, alone], values[own][:, alone], examined.seed) >= FROM_OWN
-
-
-def _more_of_it(value: Values, group: Mask, own: Mask, others: Mask) -> float:
-    """Return how well the class's images without it are told from those of other classes by how much they have."""
-    much = np.median(value[group]) > np.median(value[others])
-    signed = value if much else -value
-    return area_under_curve(signed[own], signed[others])
 
 
 def _hardly_changed(examined: Examined, values: Values, free: Mask, put_on: EditOf) -> Mask:
