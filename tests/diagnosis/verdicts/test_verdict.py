@@ -1,12 +1,13 @@
 """What a verdict says, in its sentences."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from nearsight.diagnosis.candidates import IMAGE, TABLE, TILE
 from nearsight.diagnosis.verdicts.interventions import GIVEN, INNER, TRANSPLANTED, WITHOUT, Intervention
-from nearsight.diagnosis.verdicts.rule import SHORTCUT, SUSPECT
+from nearsight.diagnosis.verdicts.rule import PICTURED, SHORTCUT, SUSPECT
 from nearsight.diagnosis.verdicts.verdict import Verdict
 from nearsight.statistics import Estimate, change_estimate
 
@@ -46,8 +47,8 @@ VERDICT = Verdict(
 def test_proofs_say_what_moved_and_what_chance_moves() -> None:
     on, off = VERDICT.proofs("deer")
     assert on == (
-        "added to 40 images of other classes, it makes 50 % (40 to 60) of them deer (the same change makes 3 % any "
-        "one other class)"
+        "added to 40 images of other classes, it makes 50 % (40 to 60) of them deer (the same change takes 3 % of "
+        "them to any one other class)"
     )
     assert off.endswith(
         "it leaves 50 % (40 to 60) of them right (the same change, or adding and removing it, leaves 90 % of images "
@@ -63,12 +64,12 @@ def test_an_edit_that_is_weaker_than_what_it_imitates_says_so(kind: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("seen_in", "other"), [(TILE, "a tile of its other reasons"), (IMAGE, "a spot of its other images")]
+    ("seen_in", "other"), [(TILE, "a tile of other reasons"), (IMAGE, "a spot of other images")]
 )
 def test_a_part_of_images_is_compared_with_others_of_the_class(seen_in: str, other: str) -> None:
     on = replace(made(TRANSPLANTED, 0.03), beside=True)
     (said,) = replace(VERDICT, seen_in=seen_in, interventions=(on,)).proofs("deer")
-    assert said.endswith(f"({other} makes 3 % deer)")
+    assert said.endswith(f"({other} of deer makes 3 % of them deer)")
 
 
 def test_what_its_images_may_picture_is_said_plainly() -> None:
@@ -135,9 +136,24 @@ def test_where_every_image_has_it_accuracy_without_is_said_to_be_unknown() -> No
     ("changed", "said"),
     [
         ({}, "Do not trust the accuracy on images of deer"),
-        ({"verdict": SUSPECT}, "Look at"),
+        ({"verdict": SUSPECT, "artefact": False}, "Look at"),
+        ({"verdict": SUSPECT, "pictured": True, "missing": (PICTURED,)}, "Look at"),
         ({"seen_in": TABLE}, "Test on images"),
     ],
 )
-def test_the_advice_fits_the_verdict(changed: dict[str, str], said: str) -> None:
+def test_the_advice_fits_the_verdict(changed: dict[str, Any], said: str) -> None:
     assert replace(VERDICT, **changed).advice("deer").startswith(said)
+
+
+def test_a_suspect_that_no_look_makes_a_shortcut_is_advised_to_be_tested() -> None:
+    """A compression never belongs to a class: of it, looking says nothing about whether the decision follows it."""
+    unproven = replace(VERDICT, verdict=SUSPECT, missing=("no change of images proves it",))
+    both = replace(unproven, missing=(PICTURED, *unproven.missing))
+    for found in (unproven, both, replace(unproven, missing=())):
+        said = found.advice("deer")
+        assert said.startswith("Nothing proves yet that the decision follows it")
+        assert "it is a shortcut" not in said
+    spared = replace(
+        unproven, proven_by=TRANSPLANTED, missing=("accuracy does not show that anything depends on it",)
+    )
+    assert spared.advice("deer").startswith("Test on other images of deer with it and without it")

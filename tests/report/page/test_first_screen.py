@@ -48,6 +48,7 @@ def test_verdicts_come_before_every_figure(with_verdicts: Callable, parse: Calla
     text = parse(html).text.replace("\xa0", " ")
     assert "in 58 % of its images; 100 % right with it, 19 % without" in text
     assert "Without this shortcut, accuracy would be 19 % ; it is 100 %" in text
+    assert any(said.startswith("without the shortcut, accuracy would be 19 %") for said in found.sentences())
     assert len(parse(html).all("img")) == 4
     name = found.classes[0]
     said = f"shortcut: {name}: 8-pixel blocks in 58 % of its images, 100 % right with it, 19 % without"
@@ -92,6 +93,9 @@ def test_of_a_set_that_is_too_small_it_is_said_how_many_images_would_do(
     found = make_diagnosis(count=16, wrong=4, verdicts=small)
     said = "The set is too small to find one: 5 images of the median class test, and 8 would do."
     assert said in parse(screen(found)).text
+    page = parse(diagnosis_html(found)).text
+    assert "The images that choose gave nothing to test." in page
+    assert "tested on the images" not in page
     assert found.summary()[0] == "shortcuts: none found (too few images: 5 of a class test, 8 would do)"
 
 

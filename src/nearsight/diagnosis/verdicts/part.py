@@ -397,7 +397,7 @@ def _sentences(found: Verdicts, about: Findings) -> Iterator[str]:
         yield f"{len(found.verdicts) - 5} more verdicts are on the page and in the table"
     if shortcuts:
         yield (
-            f"without its {'shortcut' if len(shortcuts) == 1 else 'shortcuts'}, accuracy would be "
+            f"without the {'shortcut' if len(shortcuts) == 1 else 'shortcuts'}, accuracy would be "
             f"{whole_per_cent(found.remaining)}; it is {whole_per_cent(found.accuracy)}"
         )
         return

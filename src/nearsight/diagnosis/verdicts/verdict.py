@@ -183,6 +183,14 @@ class Verdict:
         return f"it is a suspect, not a shortcut, because {'; and '.join(missing)}" if missing else ""
 
     @property
+    def all_but_the_object(self) -> bool:
+        """Whether all of a shortcut is shown of a suspect, but not that it has nothing to do with the object.
+
+        What may be of the object is no suspect without a proof, and neither is one called `pictured`.
+        """
+        return (not self.artefact or self.pictured) and len(self.missing) <= 1
+
+    @property
     def ruled(self) -> tuple[int, ...]:
         """The images that its rule finds: all of `images`, but an older version held those `alike` in them too."""
         alike = set(self.alike)
@@ -245,27 +253,40 @@ class Verdict:
                 f"Look at the examples: what do they share that other images of {class_name} lack? If it does not "
                 f"belong to {class_name}, it is a shortcut."
             )
-        return f"Look at the examples: if this does not belong to {class_name}, it is a shortcut."
+        if self.all_but_the_object:
+            return f"Look at the examples: if this does not belong to {class_name}, it is a shortcut."
+        if self.proven_by:
+            return (
+                f"Test on other images of {class_name} with it and without it: if fewer are right without it, it "
+                "is a shortcut."
+            )
+        return (
+            "Nothing proves yet that the decision follows it. What could: more test images, or images of "
+            f"{class_name} with it and without it that differ in nothing else."
+        )
 
     def _proof(self, made: Intervention, class_name: str) -> str:
         chance = made.change.chance or 0.0
         if made.kind == TRANSPLANTED:
-            other = "a tile of its other reasons" if self.seen_in == TILE else "a spot of its other images"
-            what, to = (other, class_name) if made.beside else ("the same change", "any one other class")
+            part = "a tile of other reasons" if self.seen_in == TILE else "a spot of other images"
+            by_chance = (
+                f"{part} of {class_name} makes {points(chance, 0)} % of them {class_name}"
+                if made.beside
+                else f"the same change takes {points(chance, 0)} % of them to any one other class"
+            )
             return (
                 f"added to {counted(made.images, 'image')} of other classes, it makes "
-                f"{whole_per_cent(made.after)} of them "
-                f"{class_name} ({what} makes {points(chance, 0)} % {to}){_weaker(made)}"
+                f"{whole_per_cent(made.after)} of them {class_name} ({by_chance}){_weaker(made)}"
             )
         if made.kind == LEARNED:
-            that_of, to = (
-                (f"that of {class_name} without it", "")
+            by_chance = (
+                f"that of {class_name} without it makes {points(chance, 0)} %"
                 if made.beside
-                else ("the same change", " any one other class")
+                else f"the same change takes {points(chance, 0)} % of them to any one other class"
             )
             return (
                 f"their fine detail, added to {counted(made.images, 'image')} of other classes, makes "
-                f"{whole_per_cent(made.after)} of them {class_name} ({that_of} makes {points(chance, 0)} %{to})"
+                f"{whole_per_cent(made.after)} of them {class_name} ({by_chance})"
             )
         if made.kind == INNER:
             beside = (
