@@ -143,6 +143,7 @@ def test_of_five_images_of_a_class_nothing_is_believed_and_it_is_said() -> None:
     assert not found["verdicts"].verdicts
     said = "the set is too small to find one: 3 images of the median class test, and 15 would do"
     assert any(said in sentence for sentence in found.sentences())
+    assert found["verdicts"].not_tried[0].endswith("in no class: fewer than 20 images of each choose")
 
 
 def test_metadata_that_cannot_be_read_is_told_and_no_verdict(

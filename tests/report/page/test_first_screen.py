@@ -137,6 +137,18 @@ def test_a_suspect_says_why_it_is_no_shortcut_and_it_is_kept(
         assert [list(lacks) for lacks in one.table("verdicts")["missing"]] == [["nothing proves it"], []]
 
 
+def test_what_was_not_tried_stands_on_the_page_and_among_the_sentences(
+    make_diagnosis: Callable, parse: Callable, tmp_path: Path
+) -> None:
+    told = Verdicts((), 9, SURE, LESS, (), not_tried=("edits were looked for in no class",))
+    make_diagnosis(count=16, wrong=4, verdicts=told).save(tmp_path / "found")
+    found = Diagnosis.load(tmp_path / "found")
+    assert "held at 5 %. Edits were looked for in no class." in parse(diagnosis_html(found)).text.replace(
+        "\xa0", " "
+    )
+    assert "edits were looked for in no class" in found.sentences()
+
+
 @pytest.mark.parametrize(
     ("images", "said"),
     [

@@ -49,6 +49,7 @@ from nearsight.diagnosis.verdicts.limits import (
     typical_images,
     typical_limit,
 )
+from nearsight.diagnosis.verdicts.not_tried import what_was_not_tried
 from nearsight.diagnosis.verdicts.remaining import remaining_accuracy
 from nearsight.diagnosis.verdicts.rule import RULE, SHORTCUT
 from nearsight.diagnosis.verdicts.verdict import NAMELESS, Edited, Highlighted, Verdict
@@ -76,7 +77,8 @@ class Verdicts:
     the accuracy that would remain without the shortcuts. `limits` has an entry for every class. `trained` is how many
     training images chose, so that all examined images test; 0 if half of these chose. `needed` is how many images of
     a class must test until something in a third of them can be believed; 0 in older files. `left_out` says what
-    was not looked for or asked, as images were too large to be held.
+    was not looked for or asked, as images were too large to be held, and `not_tried` what took too long or had too
+    few images that choose.
     """
 
     verdicts: tuple[Verdict, ...]
@@ -87,6 +89,7 @@ class Verdicts:
     trained: int = 0
     needed: int = 0
     left_out: tuple[str, ...] = ()
+    not_tried: tuple[str, ...] = ()
 
     @property
     def shown(self) -> tuple[Verdict, ...]:
@@ -203,7 +206,8 @@ def _measure(subject: Subject, seen: Sequence[Seen]) -> Verdicts | Nothing:
     atlas = REASONS.of(subject.found)
     tile = subject.bound.require_tile() if atlas is not None else None
     candidates = find_candidates(examined, atlas, tile, None if training is None else halves)
-    judged = judge(examined, candidates, np.array([one.strength for one in seen], dtype=np.float32))
+    strength = np.array([one.strength for one in seen], dtype=np.float32)
+    judged = judge(examined, candidates, strength)
     testing = ~examined.choosing
     return Verdicts(
         verdicts=tuple(
@@ -218,6 +222,7 @@ def _measure(subject: Subject, seen: Sequence[Seen]) -> Verdicts | Nothing:
         trained=0 if training is None else len(training),
         needed=images_needed(len(images.classes), len(candidates), halves=training is None),
         left_out=() if examined.parted is None else tuple(_left_out(examined.parted)),
+        not_tried=tuple(what_was_not_tried(examined, candidates, strength)),
     )
 
 
@@ -400,9 +405,10 @@ def _sentences(found: Verdicts, about: Findings) -> Iterator[str]:
             f"without the {'shortcut' if len(shortcuts) == 1 else 'shortcuts'}, accuracy would be "
             f"{whole_per_cent(found.remaining)}; it is {whole_per_cent(found.accuracy)}"
         )
-        return
-    none = "no shortcut is proven" if suspects else "no shortcut was found"
-    yield f"{none}: {found.what_was_possible}"
+    else:
+        none = "no shortcut is proven" if suspects else "no shortcut was found"
+        yield f"{none}: {found.what_was_possible}"
+    yield from found.not_tried
 
 
 def _leads(found: Verdicts, about: Findings) -> Iterator[Lead]:
