@@ -1,7 +1,8 @@
 """Whole diagnoses of classifiers whose shortcuts are known: what the page says of hard cases."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,13 @@ from torch import Tensor
 import nearsight
 from nearsight.data import ImageSet, MemoryImages
 from nearsight.diagnosis import Diagnosis
+from nearsight.diagnosis.candidates import Candidate, Edit, Examined
+from nearsight.diagnosis.choosing import choosing_half
+from nearsight.diagnosis.decision import Decision
 from nearsight.diagnosis.diagnosing import diagnose
+from nearsight.diagnosis.verdicts.compared import HAVING, OTHERS
+from nearsight.diagnosis.verdicts.judging import judge
+from nearsight.diagnosis.verdicts.part import _verdict
 
 CLASSES = ("left", "right", "top")
 SIDE = 32
@@ -34,6 +41,29 @@ def framed(image: Tensor) -> None:
 def greyed(image: Tensor) -> None:
     """Take the colours away."""
     image[:] = image.float().mean(0).round().to(torch.uint8)
+
+
+def unframed(image: Tensor) -> None:
+    """Fill the frame with the pixels beside it."""
+    image[:, :2], image[:, -2:] = image[:, 2:3], image[:, -3:-2]
+    image[:, :, :2], image[:, :, -2:] = image[:, :, 2:3], image[:, :, -3:-2]
+
+
+def darkened(image: Tensor) -> None:
+    """Take half of the light away."""
+    image[:] = image // 2
+
+
+def on_copy(*edits: Callable[[Tensor], None]) -> Edit:
+    """Return what makes some edits of a copy of an image."""
+
+    def edit(image: Tensor) -> Tensor:
+        image = image.clone()
+        for one in edits:
+            one(image)
+        return image
+
+    return edit
 
 
 def natural(count: int, seed: int = 1) -> Tensor:
@@ -167,3 +197,21 @@ def test_metadata_that_cannot_be_read_is_told_and_no_verdict(
     assert found.images == 60
     assert not found["verdicts"].shortcuts
     assert any("the EXIF of 20 of 60 images cannot be read whole" in said for said in listener.said)
+
+
+def test_what_removing_it_spoils_is_not_shown_removed_though_all_of_the_class_have_it() -> None:
+    """Whether anything removes it alone is then tried on images of other classes."""
+    images = world(30, (1, 0, 0))
+    bound = bound_function(reads_plants, images, tile=SIDE)
+    decision, half = Decision(bound, "full-pass"), choosing_half(images.labels, 0)
+    whole = (images.image(i).float() for i in range(len(images)))
+    examined = Examined(images, decision, decision.predictions(whole), half)
+    has = images.labels == 0
+    frame = Candidate(
+        0, "border", "", True, has, has.astype(np.float32), 0.9, put_on=on_copy(framed), drawn=True
+    )
+    for take_off, shown_on in ((on_copy(unframed), HAVING), (on_copy(unframed, greyed, darkened), OTHERS)):
+        [found] = judge(examined, [replace(frame, take_off=take_off)])
+        compared = _verdict(examined, found, len(images)).compared
+        assert compared is not None
+        assert (compared.shown_on, len(compared.pairs)) == (shown_on, 6)

@@ -342,13 +342,13 @@ def _compared(
             real = image if image.shape == edited.shape else examined.decision.bound.resize(image)
             yield place, real, edited
 
-    if candidate.removed is not None and _alone(examined, candidate, beside):
-        return Compared.of(list(with_edit(examples, candidate.removed)), HAVING)
-    if candidate.added is None:
-        return None
     places, shown_on = (
         (beside, LACKING) if len(beside) else (to_be_moved(examined, candidate, EXAMPLES), OTHERS)
     )
+    if candidate.removed is not None and _alone(examined, candidate, places):
+        return Compared.of(list(with_edit(examples, candidate.removed)), HAVING)
+    if candidate.added is None:
+        return None
     return Compared.of(
         [(place, edited, real) for place, real, edited in with_edit(places, candidate.added)], shown_on
     )
