@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 
 from nearsight.diagnosis.candidates import IMAGE, TABLE, TILE
-from nearsight.diagnosis.verdicts.interventions import GIVEN, INNER, TRANSPLANTED, WITHOUT, Intervention
+from nearsight.diagnosis.verdicts.interventions import (
+    GIVEN,
+    INNER,
+    LEARNED,
+    TRANSPLANTED,
+    WITHOUT,
+    Intervention,
+)
 from nearsight.diagnosis.verdicts.rule import PICTURED, SHORTCUT, SUSPECT
 from nearsight.diagnosis.verdicts.verdict import Verdict
 from nearsight.statistics import Estimate, change_estimate
@@ -70,6 +77,13 @@ def test_a_part_of_images_is_compared_with_others_of_the_class(seen_in: str, oth
     on = replace(made(TRANSPLANTED, 0.03), beside=True)
     (said,) = replace(VERDICT, seen_in=seen_in, interventions=(on,)).proofs("deer")
     assert said.endswith(f"({other} of deer makes 3 % of them deer)")
+
+
+@pytest.mark.parametrize("kind", [TRANSPLANTED, LEARNED])
+def test_of_two_classes_it_is_said_what_the_same_change_takes_from_the_class(kind: str) -> None:
+    on = replace(made(kind, 0.03), of_two=True)
+    (said,) = replace(VERDICT, interventions=(on,)).proofs("deer")
+    assert said.endswith("(the same change takes 3 % of images of deer to the other class)")
 
 
 def test_what_its_images_may_picture_is_said_plainly() -> None:

@@ -269,21 +269,13 @@ class Verdict:
         chance = made.change.chance or 0.0
         if made.kind == TRANSPLANTED:
             part = "a tile of other reasons" if self.seen_in == TILE else "a spot of other images"
-            by_chance = (
-                f"{part} of {class_name} makes {points(chance, 0)} % of them {class_name}"
-                if made.beside
-                else f"the same change takes {points(chance, 0)} % of them to any one other class"
-            )
+            by_chance = _by_chance(made, class_name, f"{part} of {class_name}")
             return (
                 f"added to {counted(made.images, 'image')} of other classes, it makes "
                 f"{whole_per_cent(made.after)} of them {class_name} ({by_chance}){_weaker(made)}"
             )
         if made.kind == LEARNED:
-            by_chance = (
-                f"that of {class_name} without it makes {points(chance, 0)} %"
-                if made.beside
-                else f"the same change takes {points(chance, 0)} % of them to any one other class"
-            )
+            by_chance = _by_chance(made, class_name, f"that of {class_name} without it")
             return (
                 f"their fine detail, added to {counted(made.images, 'image')} of other classes, makes "
                 f"{whole_per_cent(made.after)} of them {class_name} ({by_chance})"
@@ -311,6 +303,16 @@ class Verdict:
             f"right (the same change, or adding and removing it, leaves {points(1 + chance, 0)} % of images without "
             "it right)"
         )
+
+
+def _by_chance(made: Intervention, class_name: str, beside: str) -> str:
+    """Say what is compared with what was added: something else of the class, or the harm that the change does."""
+    moved = f"{points(made.change.chance or 0.0, 0)} %"
+    if made.beside:
+        return f"{beside} makes {moved} of them {class_name}"
+    if made.of_two:
+        return f"the same change takes {moved} of images of {class_name} to the other class"
+    return f"the same change takes {moved} of them to any one other class"
 
 
 def _weaker(made: Intervention) -> str:
