@@ -529,6 +529,18 @@ def test_what_it_gives_proves_nothing_alone() -> None:
     assert gives not in RULE.proofs(found, [gives, idle])
 
 
+def test_what_else_of_the_class_gives_to_the_same_images_is_the_chance_of_what_is_given() -> None:
+    images, marked = world((0.5, 0, 0), each=200)
+    seen, mark = examined(reads_the_mark, images), candidate(marked)
+    as_much = given(seen, replace(mark, beside=put_on))
+    assert as_much is not None
+    assert (as_much.effect, as_much.p, as_much.beside) == (0, 1, True)
+    less = given(seen, replace(mark, beside=lambda image: image))
+    assert less is not None
+    assert (less.effect, less.change.chance) == (1, 0)
+    assert less.p >= 0.5**less.images
+
+
 def test_nothing_is_given_where_it_could_prove_nothing() -> None:
     # Half of the dark images have the mark, so too few of them are wrong, or too few of the others.
     images, marked = world((0.5, 0, 0), each=400)

@@ -79,6 +79,12 @@ def test_a_part_of_images_is_compared_with_others_of_the_class(seen_in: str, oth
     assert said.endswith(f"({other} of deer makes 3 % of them deer)")
 
 
+def test_what_is_given_is_compared_with_what_else_of_the_class_gives() -> None:
+    on = replace(made(GIVEN, 0.03), beside=True)
+    (said,) = replace(VERDICT, interventions=(on,)).proofs("deer")
+    assert said.endswith("(a spot of other images of deer makes 3 % of them right)")
+
+
 @pytest.mark.parametrize("kind", [TRANSPLANTED, LEARNED])
 def test_of_two_classes_it_is_said_what_the_same_change_takes_from_the_class(kind: str) -> None:
     on = replace(made(kind, 0.03), of_two=True)

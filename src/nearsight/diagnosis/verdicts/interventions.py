@@ -37,7 +37,8 @@ class Intervention:
     `change` is the second minus the first. The chance of "transplanted" is the mean share that the same change moves
     to each of the other classes; with two classes, the share of the class's own images that it takes to the other.
     If something else of the class can be added in the same way, and that moves more images to the class, it is the
-    share that it moves. The chance of "given" is how many wrong images of other classes the same change makes right.
+    share that it moves. The chance of "given" is how many wrong images of other classes the same change makes right;
+    or how many of the same images something else of the class makes right, if that is more.
     The chance of "without" is what removing it does to images of the class that do not have it, as they are or after
     it was added, or to those of other classes if nearly all of the class have it: the larger loss. `images` is how
     many were changed. `p` is the probability that a change that does no more looks like this by chance. `beside` says
@@ -180,12 +181,14 @@ def given(examined: Examined, candidate: Candidate, *, judged: int = JUDGED) -> 
     """Add a candidate to images of its own class that lack it and are wrong, and say how many are then right.
 
     This is how much the class's accuracy depends on it, where few images of other classes would follow it. Any change
-    makes some wrong images right: the chance is how many wrong images of other classes become right by the same. At
-    most `judged` images of each side that test are changed. None if it cannot be added, if either side has fewer than
-    eight such images, or for a group that was found without any property in mind: its edit is learned from the class,
-    and so brings others of the class nearer to it in any case.
+    makes some wrong images right: the chance is how many wrong images of other classes become right by the same, or
+    how many of the class's own do by something else of the class, if that can be added in the same way and is more.
+    At most `judged` images of each side that test are changed. None if it cannot be added, if either side has fewer
+    than eight such images, or for a group that was found without any property in mind: its edit is learned from the
+    class, and so brings others of the class nearer to it in any case.
     """
-    put_on = _Asked.about(examined, candidate).put_on
+    asked = _Asked.about(examined, candidate)
+    put_on = asked.put_on
     if put_on is None or candidate.causes == ANY_CAUSE:
         return None
     number, labels = candidate.class_number, examined.labels
@@ -196,7 +199,18 @@ def given(examined: Examined, candidate: Candidate, *, judged: int = JUDGED) -> 
         return None
     taken, made_right = put_on(mine) == number, put_on(beside) == labels[beside]
     chance, p = float(made_right.mean()), more_often(taken, made_right)
-    return _compared(GIVEN, np.zeros(len(mine), np.bool_), taken, chance, p)
+    if asked.beside is None:
+        return _compared(GIVEN, np.zeros(len(mine), np.bool_), taken, chance, p)
+    other = asked.beside(mine) == number
+    by_other = float(other.mean())
+    made = _compared(
+        GIVEN,
+        np.zeros(len(mine), np.bool_),
+        taken,
+        max(chance, by_other),
+        max(p, _more_often_of_pairs(taken, other)),
+    )
+    return replace(made, beside=by_other >= chance)
 
 
 def without(examined: Examined, candidate: Candidate, *, judged: int = JUDGED) -> Intervention | None:

@@ -267,8 +267,8 @@ class Verdict:
 
     def _proof(self, made: Intervention, class_name: str) -> str:
         chance = made.change.chance or 0.0
+        part = "a tile of other reasons" if self.seen_in == TILE else "a spot of other images"
         if made.kind == TRANSPLANTED:
-            part = "a tile of other reasons" if self.seen_in == TILE else "a spot of other images"
             by_chance = _by_chance(made, class_name, f"{part} of {class_name}")
             return (
                 f"added to {counted(made.images, 'image')} of other classes, it makes "
@@ -292,10 +292,15 @@ class Verdict:
                 f"({beside})"
             )
         if made.kind == GIVEN:
+            share = f"{points(chance, 0)} %"
+            by_chance = (
+                f"{part} of {class_name} makes {share} of them right"
+                if made.beside
+                else f"the same change makes {share} of wrong images of other classes right"
+            )
             return (
                 f"added to {counted(made.images, f'wrong image of {class_name}', f'wrong images of {class_name}')} "
-                f"without it, it makes {whole_per_cent(made.after)} right (the same change makes "
-                f"{points(chance, 0)} % of wrong images of other classes right){_weaker(made)}"
+                f"without it, it makes {whole_per_cent(made.after)} right ({by_chance}){_weaker(made)}"
             )
         return (
             f"removed from {counted(made.images, 'image')} that are right, it leaves "
