@@ -78,7 +78,7 @@ class Judged:
 
     @property
     def weight(self) -> float:
-        """How much depends on it: its share of the class times the most that it was seen to move."""
+        """How much depends on it: its share of the class times the most that it moves, or accuracy differs by."""
         difference = self.association.accuracy.difference.value
         return (self.association.share.value or 0.0) * max(self.moved, difference or 0.0)
 
@@ -111,7 +111,7 @@ def judge(
     proofs: dict[int, tuple[Intervention, ...]] = {}
     edits: dict[int, Candidate] = {}
     added: dict[int, Candidate] = {}
-    chosen = _worth_proving(found, rule)
+    chosen = _to_be_proven(found, rule)
     for done, place in enumerate(chosen, start=1):
         added[place], reached = _as_added(examined, found[place], rule)
         proofs[place] = tuple(_proofs(examined, found[place].candidate, added[place], reached))
@@ -244,9 +244,14 @@ def _judged(
     ]
 
 
-def _worth_proving(found: Sequence[Association], rule: Rule) -> list[int]:
+def worth_proving(found: Sequence[Association], rule: Rule = RULE) -> list[int]:
+    """Return the places of those that go with their class, and may be a verdict; not all of them are proven."""
     rates = false_discovery([one.p_share for one in found])
-    worth = [k for k, one in enumerate(found) if rates[k] <= rule.rate and rule.worth_proving(one)]
+    return [k for k, one in enumerate(found) if rates[k] <= rule.rate and rule.worth_proving(one)]
+
+
+def _to_be_proven(found: Sequence[Association], rule: Rule) -> list[int]:
+    worth = worth_proving(found, rule)
     worth.sort(key=lambda k: (not found[k].candidate.artefact, found[k].p_share * found[k].p_difference))
     of_class: dict[int, int] = defaultdict(int)
     chosen: list[int] = []

@@ -9,10 +9,8 @@ from numpy.typing import NDArray
 from nearsight.diagnosis.attributes.answers import FEWEST, MOST_CLASSES, askable
 from nearsight.diagnosis.candidates import Candidate, Examined
 from nearsight.diagnosis.verdicts.associations import associate
-from nearsight.diagnosis.verdicts.judging import PROVEN, PROVEN_OF_CLASS
-from nearsight.diagnosis.verdicts.rule import RULE
+from nearsight.diagnosis.verdicts.judging import PROVEN, PROVEN_OF_CLASS, worth_proving
 from nearsight.numbers import agreeing, counted
-from nearsight.statistics import false_discovery
 
 _LOOKED_FOR = "edits that the network answers with a class, and groups unlike all others, were looked for in"
 
@@ -55,14 +53,7 @@ def _untried(
     if not _beyond(Counter(one.class_number for one in candidates)):
         return 0
     found = [associate(examined, one, strength) for one in candidates]
-    rates = false_discovery([one.p_share for one in found])
-    return _beyond(
-        Counter(
-            one.candidate.class_number
-            for one, rate in zip(found, rates, strict=True)
-            if rate <= RULE.rate and RULE.worth_proving(one)
-        )
-    )
+    return _beyond(Counter(found[place].candidate.class_number for place in worth_proving(found)))
 
 
 def _beyond(of_class: Counter[int]) -> int:
