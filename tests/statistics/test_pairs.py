@@ -154,6 +154,8 @@ def test_mcnemar_is_twice_the_binomial_tail(only_a: int, only_b: int, both: int)
     result = mcnemar(a, b)
     assert (result.only_a, result.only_b) == (only_a, only_b)
     assert result.p == pytest.approx(min(1.0, 2 * tail))
+    above = sum(comb(discordant, k) for k in range(only_a, discordant + 1)) / 2**discordant
+    assert mcnemar(a, b, alternative="greater").p == pytest.approx(above)
 
 
 def test_shapes_that_do_not_pair_are_refused() -> None:

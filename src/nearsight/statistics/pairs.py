@@ -1,6 +1,7 @@
 """Arms compared image by image over seeds: intervals by crossed random effects, and McNemar's exact test."""
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -77,15 +78,20 @@ def arm_estimate(correct: ArrayLike, *, same_images: bool = True) -> Estimate:
     return _over_seeds(table, alone, least=0.0) if same_images else _over_other_images(table, alone)
 
 
-def mcnemar(correct_a: ArrayLike, correct_b: ArrayLike) -> McNemar:
+def mcnemar(
+    correct_a: ArrayLike, correct_b: ArrayLike, *, alternative: Literal["two-sided", "greater"] = "two-sided"
+) -> McNemar:
     """Return McNemar's exact test of two classifiers on the same images.
 
     >>> mcnemar([1, 1, 1, 1, 1, 0], [0, 0, 0, 0, 0, 0])
     McNemar(only_a=5, only_b=0, p=0.0625)
+    >>> mcnemar([1, 1, 1, 1, 1, 0], [0, 0, 0, 0, 0, 0], alternative="greater")
+    McNemar(only_a=5, only_b=0, p=0.03125)
 
     `correct_a` and `correct_b` are (images,), 0 or 1. If the two are equally good, each arm's share of the images
     that one arm alone gets right is binomial at one half (McNemar, Psychometrika 12, 1947); p is 1 if there are
-    none. Raises `InputError` for shapes that differ and values between 0 and 1.
+    none. With "greater", p is that of the first alone being right so often or more. Raises `InputError` for shapes
+    that differ and values between 0 and 1.
     """
     from scipy.stats import binomtest
 
@@ -95,7 +101,9 @@ def mcnemar(correct_a: ArrayLike, correct_b: ArrayLike) -> McNemar:
     if not (np.isin(a, (0, 1)).all() and np.isin(b, (0, 1)).all()):
         raise InputError("McNemar's test takes right and wrong, 1 and 0; shares of tiles are neither")
     only_a, only_b = int(np.sum(a > b)), int(np.sum(b > a))
-    p = float(binomtest(only_a, only_a + only_b).pvalue) if only_a + only_b else 1.0
+    p = 1.0
+    if only_a + only_b:
+        p = float(binomtest(only_a, only_a + only_b, alternative=alternative).pvalue)
     return McNemar(only_a, only_b, p)
 
 

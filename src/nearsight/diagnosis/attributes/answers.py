@@ -17,7 +17,8 @@ from nearsight.diagnosis.attributes.surroundings import BACKGROUNDS, LIGHTS
 
 Values = NDArray[np.float32]
 
-# Classes with fewer images that choose are skipped; with more classes than this, too few images of each are asked.
+# Classes with fewer images that choose are skipped. With more classes than this, too few images of each are asked,
+# and a forest that tells them apart takes too much memory.
 FEWEST, MOST_CLASSES = 20, 50
 # If images have more pixels than this in the mean, the edits that are no photographs' take half an hour or more, too.
 MOST_PIXELS = 2**22
@@ -68,7 +69,7 @@ class Answers:
 
 
 def askable(classes: int) -> bool:
-    """Say whether a set has classes to choose between, and not so many that too few images of each are asked.
+    """Say whether a set has classes to choose between, and not too many, for edits and for groups unlike all others.
 
     >>> askable(1), askable(2), askable(1000)
     (False, True, False)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nearsight.diagnosis.attributes.answers import FEWEST, askable
 from nearsight.diagnosis.attributes.curves import CurvesOfClass
 from nearsight.diagnosis.attributes.drawn import said_of_places
 from nearsight.diagnosis.attributes.edits import middle_strength
@@ -27,8 +28,6 @@ from nearsight.statistics import area_under_curve
 Values = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-# Classes with fewer images that choose are skipped; with more classes than this, a forest takes too much memory.
-FEWEST, MOST_CLASSES = 20, 50
 # Pictures on which edits are tried: for how they look, and for how they are classified.
 LOOKED_AT, ASKED, PICTURES = 4, 32, 64
 # Edits that are applied and classified, and how near to the one that moves most the others must come.
@@ -51,7 +50,7 @@ def find_groups(measured: Looks) -> Iterator[Candidate]:
     and names it.
     """
     classes = measured.classes(FEWEST)
-    if not 2 <= len(classes) <= MOST_CLASSES:
+    if not askable(len(classes)):
         return
     examined = measured.examined
     seen = _Seen(measured)

@@ -6,12 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nearsight.diagnosis.attributes.answers import FEWEST, askable
 from nearsight.diagnosis.attributes.curves import CurvesOfClass
-from nearsight.diagnosis.attributes.groups import (
-    FEWEST,
-    MOST_CLASSES,
-    named_after,
-)
+from nearsight.diagnosis.attributes.groups import named_after
 from nearsight.diagnosis.attributes.inner import InnerLayers, Shift
 from nearsight.diagnosis.attributes.learned import RANKED, surest_first
 from nearsight.diagnosis.attributes.looks import Looks
@@ -45,7 +42,7 @@ def find_inner_groups(inside: LooksInside) -> Iterator[Candidate]:
     """
     measured, layers, numbers = inside.looks, inside.layers, inside.numbers
     examined, classes, grown = measured.examined, measured.classes(FEWEST), measured.grown
-    if not 2 <= len(classes) <= MOST_CLASSES:
+    if not askable(len(classes)):
         return
     labels = examined.labels[grown]
     rows = Rows(numbers, labels, examined.seed)

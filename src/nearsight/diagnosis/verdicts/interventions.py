@@ -12,7 +12,7 @@ from nearsight.data.stored import as_stored
 from nearsight.diagnosis.candidates import ANY_CAUSE, Candidate, EditOf, Examined
 from nearsight.diagnosis.parted_decision import PartedDecision, PartEdit, PartEdits
 from nearsight.errors import InputError
-from nearsight.statistics import Estimate, accuracy_estimate, change_estimate, more_often
+from nearsight.statistics import Estimate, accuracy_estimate, change_estimate, mcnemar, more_often
 
 TRANSPLANTED, GIVEN, WITHOUT, LEARNED, INNER = "transplanted", "given", "without", "learned", "inner"
 
@@ -40,7 +40,7 @@ class Intervention:
     share that it moves. The chance of "given" is how many wrong images of other classes the same change makes right;
     or how many of the same images something else of the class makes right, if that is more.
     The chance of "without" is what removing it does to images of the class that do not have it, as they are or after
-    it was added, or to those of other classes if nearly all of the class have it: the larger loss. `images` is how
+    it was added, and to those of other classes if nearly all of the class have it: the larger loss. `images` is how
     many were changed. `p` is the probability that a change that does no more looks like this by chance. `beside` says
     that the chance is what something else of the class moves to it, and `of_two` that it is what the change takes
     from the class. `reached` is how far the edit takes images, by the attribute that is added: 1 as far as those that
@@ -151,7 +151,7 @@ def _moved_to(
         return _compared(kind, before == number, taken, chance, _beyond(taken, max(chance, LEAST_CHANCE)))
     beside = other == number
     higher = max(chance, float(beside.mean()))
-    p = max(_beyond(taken, max(higher, LEAST_CHANCE)), _more_often_of_pairs(taken, beside))
+    p = max(_beyond(taken, max(higher, LEAST_CHANCE)), mcnemar(taken, beside, alternative="greater").p)
     return replace(_compared(kind, before == number, taken, higher, p), beside=float(beside.mean()) >= chance)
 
 
@@ -208,7 +208,7 @@ def given(examined: Examined, candidate: Candidate, *, judged: int = JUDGED) -> 
         np.zeros(len(mine), np.bool_),
         taken,
         max(chance, by_other),
-        max(p, _more_often_of_pairs(taken, other)),
+        max(p, mcnemar(taken, other, alternative="greater").p),
     )
     return replace(made, beside=by_other >= chance)
 
@@ -220,8 +220,9 @@ def without(examined: Examined, candidate: Candidate, *, judged: int = JUDGED) -
     the class that are right and do not have it are changed in the same way, as they are and, if that is possible,
     after it was added as well. What they lose is due to the change, not to what it removes. The larger loss counts:
     adding it first leaves nothing changed if the edit has an exact inverse. If the class has fewer than eight such
-    images, those of other classes are changed. None if it cannot be removed, if there is no such image, or if what
-    removing it takes from an image decides whether the image has it: then it takes more from those by construction.
+    images, those of other classes are changed, too. None if it cannot be removed, if there is no such image, or if
+    what removing it takes from an image decides whether the image has it: then it takes more from those by
+    construction.
     """
     asked = _Asked.about(examined, candidate)
     if asked.take_off is None or candidate.by_removal:
@@ -245,12 +246,6 @@ def without(examined: Examined, candidate: Candidate, *, judged: int = JUDGED) -
 
 def _beyond(moved: NDArray[np.bool_], chance: float) -> float:
     return float(binomtest(int(moved.sum()), len(moved), chance, alternative="greater").pvalue)
-
-
-def _more_often_of_pairs(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
-    """Return the probability that the first of pairs is so often true alone, if neither is more often (McNemar)."""
-    more, less = int((first & ~second).sum()), int((~first & second).sum())
-    return float(binomtest(more, more + less, alternative="greater").pvalue) if more + less else 1.0
 
 
 def _compared(
