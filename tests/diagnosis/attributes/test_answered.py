@@ -14,7 +14,8 @@ from nearsight.data import ImageSet, MemoryImages
 from nearsight.diagnosis.attributes import answered, answers
 from nearsight.diagnosis.attributes.answered import find_answered
 from nearsight.diagnosis.attributes.answers import Answers
-from nearsight.diagnosis.attributes.edits import LEFT, SHARP
+from nearsight.diagnosis.attributes.edits import GREYSCALE, LEFT, SHARP
+from nearsight.diagnosis.attributes.likeness import LIKENESSES
 from nearsight.diagnosis.attributes.looks import Looks
 from nearsight.diagnosis.attributes.measuring import measure_all, measure_one
 from nearsight.diagnosis.attributes.more_edits import OTHERS
@@ -32,10 +33,19 @@ class ReadsSlopes(Decision):
     """Takes an image for the second class where it is much lighter on the left, else for the first."""
 
     def scores_of(self, keys: Sequence[K], image: Callable[[K], Tensor]) -> NDArray[np.float32]:
-        lighter = measure_one(map(image, keys), "light from the left")
-        return np.stack([np.full(len(keys), 0.2), lighter, *np.zeros((2, len(keys)))], axis=1).astype(
-            np.float32
-        )
+        return _second_where(measure_one(map(image, keys), "light from the left"), 0.2)
+
+
+class ReadsGrey(Decision):
+    """Takes an image for the second class where it has hardly any colour, else for the first."""
+
+    def scores_of(self, keys: Sequence[K], image: Callable[[K], Tensor]) -> NDArray[np.float32]:
+        return _second_where(-measure_one(map(image, keys), "saturation"), -1.0)
+
+
+def _second_where(amount: NDArray[np.float32], least: float) -> NDArray[np.float32]:
+    scores = [np.full(len(amount), least), amount, *np.full((2, len(amount)), -100.0)]
+    return np.stack(scores, axis=1).astype(np.float32)
 
 
 @pytest.fixture(autouse=True)
@@ -47,13 +57,13 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answers, "photo_edits", lambda _: ())
 
 
-def found_in(pictures: list[Tensor]) -> list[Candidate]:
+def found_in(pictures: list[Tensor], reads: type[Decision] = ReadsSlopes) -> list[Candidate]:
     labels = np.repeat(np.arange(CLASSES), EACH)
     images = ImageSet(
         "toy", "test", tuple("abcd"), labels, MemoryImages(torch.stack(pictures), ("",) * len(pictures))
     )
     bound = TiledModel(lambda tiles: tiles.mean((2, 3)), tile=1, classes=images.classes)
-    decision = ReadsSlopes(bound, "mean-logit")
+    decision = reads(bound, "mean-logit")
     decided = decision.predictions_of(pictures, lambda picture: picture)
     examined = Examined(images, decision, decided, np.arange(len(labels)) % 2 == 0)
     looks = Looks(examined, measure_all(pictures))
@@ -105,6 +115,23 @@ def test_what_it_does_not_answer_is_not_looked_for(photographs: Photographs) -> 
         for one, has in zip(photographs(CLASSES * EACH, side=SIDE), marked(), strict=True)
     ]
     assert not found_in(pictures)
+
+
+def test_what_cannot_be_undone_is_not_removed(
+    photographs: Photographs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grey = tuple(one for one in LIKENESSES if one.way == GREYSCALE)
+    monkeypatch.setattr(answers, "LIKENESSES", grey)
+    pictures = [
+        GREYSCALE.edit(1.0)(one) if has else one
+        for one, has in zip(photographs(CLASSES * EACH, side=SIDE), marked(), strict=True)
+    ]
+    (found,) = found_in(pictures, ReadsGrey)
+    assert (found.words, found.has[marked()].mean()) == (grey[0].words, 1.0)
+    # Strong colours of a grey picture are grey: nothing would be lost, whatever the classifier goes by.
+    assert grey[0].back is not None
+    assert found.put_on is not None
+    assert found.take_off is None
 
 
 def test_images_that_are_alike_have_nothing(photographs: Photographs) -> None:

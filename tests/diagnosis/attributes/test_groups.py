@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nearsight.data import ImageSet, MemoryImages
 from nearsight.diagnosis.attributes import groups, set_off
-from nearsight.diagnosis.attributes.edits import APART_RIGHT, Way
+from nearsight.diagnosis.attributes.edits import APART_RIGHT, COLOURED, GREYSCALE, NOISE, Way
 from nearsight.diagnosis.attributes.groups import find_groups
 from nearsight.diagnosis.attributes.kinds import NAMES
 from nearsight.diagnosis.attributes.likeness import Likeness
@@ -92,6 +92,23 @@ def test_an_edit_that_was_learned_from_the_group_explains_no_name(
     (found,) = found_in(pictures)
     assert found.put_on is not None
     assert found.as_named is None
+
+
+def test_what_cannot_be_undone_is_not_removed(
+    photographs: Photographs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def grey_by(back: Way) -> Candidate:
+        monkeypatch.setattr(groups, "LIKENESSES", (Likeness("colours", "grey", GREYSCALE, (1.0,), back),))
+        (found,) = found_in(pictures)
+        assert found.words == "grey"
+        return found
+
+    monkeypatch.setattr(groups, "OTHERS", ())
+    pictures = photographs(CLASSES * EACH, side=SIDE)
+    changed(pictures, GREYSCALE, 1.0)
+    # Strong colours of a grey picture are grey; noise in each channel gives it colours of a kind.
+    assert grey_by(COLOURED).take_off is None
+    assert grey_by(NOISE).take_off is not None
 
 
 def test_pictures_that_are_alike_have_no_group(photographs: Photographs) -> None:

@@ -12,6 +12,7 @@ from nearsight.diagnosis.attributes.answers import ASKED, Answers, relative
 from nearsight.diagnosis.attributes.discriminants import Direction, alike, precision_of
 from nearsight.diagnosis.attributes.edits import Way, middle_strength
 from nearsight.diagnosis.attributes.explaining import Recogniser
+from nearsight.diagnosis.attributes.fitting import LEAST_OF_THE_WAY
 from nearsight.diagnosis.attributes.forests import Forest
 from nearsight.diagnosis.attributes.kinds import SHOWN
 from nearsight.diagnosis.attributes.likeness import Likeness
@@ -411,7 +412,11 @@ class _Search:
         way, back = found.likeness.way, found.likeness.back
         least = None
         if back is not None and len(pictures):
-            least = min(back.strengths, key=lambda strength: away(seen.edit(back, strength)))
+            left = {strength: away(seen.edit(back, strength)) for strength in back.strengths}
+            least = min(left, key=lambda strength: left[strength])
+            # What cannot be undone, as grey pictures get no colours back, is not removed by any edit.
+            if left[least] > (1 - LEAST_OF_THE_WAY) * away(lambda image, _: image):
+                least = None
         whole = seen.whole(way, found.strength) is not None
         return Candidate(
             class_number=rule.class_number,

@@ -11,6 +11,7 @@ from nearsight.diagnosis.attributes.answers import FEWEST, askable
 from nearsight.diagnosis.attributes.curves import CurvesOfClass
 from nearsight.diagnosis.attributes.drawn import said_of_places
 from nearsight.diagnosis.attributes.edits import middle_strength
+from nearsight.diagnosis.attributes.fitting import LEAST_OF_THE_WAY
 from nearsight.diagnosis.attributes.hues import words_with
 from nearsight.diagnosis.attributes.kinds import ATTRIBUTES, NAMES
 from nearsight.diagnosis.attributes.likeness import LIKENESSES
@@ -114,7 +115,7 @@ class _Seen:
             value=value,
             effect=area_under_curve(sure[mine & has[self.grown]], sure[~mine]),
             put_on=best.edit,
-            take_off=best.back,
+            take_off=told.undone(best),
             causes=ANY_CAUSE,
             # What was learned from the group would explain it under any name.
             named_by=(lambda: None) if best.learned else None,
@@ -147,6 +148,15 @@ class _Group:
         moved = [self._moved(tried[k].edit, pictures) for k in order]
         able = [k for k, share in zip(order, moved, strict=True) if share >= NEARLY * max(moved)]
         return tried[max(able, key=lambda k: near[k])]
+
+    def undone(self, best: _Tried) -> Edit | None:
+        """Return what removes an edit from the group; None if the group still looks like itself without it."""
+        group, others = (self._pictures(some)[:LOOKED_AT] for some in (self.has, ~self.has))
+        if best.back is None or not others:
+            return best.back
+        before, after = self._near([lambda image: image, best.back], group)
+        (beside,) = self._near([lambda image: image], others)
+        return best.back if before - after >= LEAST_OF_THE_WAY * (before - beside) else None
 
     def _near(self, edits: Sequence[Edit], pictures: Sequence[Tensor]) -> list[float]:
         """Return how confidently pictures are taken for the group after each edit, the mean over a few."""

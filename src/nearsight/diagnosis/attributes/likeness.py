@@ -11,6 +11,7 @@ from torch import Tensor
 from nearsight.diagnosis.attributes import edits
 from nearsight.diagnosis.attributes.curves import TONAL, CurvesOfClass
 from nearsight.diagnosis.attributes.edits import Way
+from nearsight.diagnosis.attributes.fitting import LEAST_OF_THE_WAY
 from nearsight.diagnosis.attributes.measuring import measure_all
 from nearsight.diagnosis.attributes.pictured import pictured
 from nearsight.diagnosis.attributes.rules import Rule, rule_set_off
@@ -32,8 +33,6 @@ FEWEST = 10
 SET_OFF, CLEAN, REACHED = 0.8, 10.0, 0.5
 # Rules of a class that share this many of their images become one; this many others are kept.
 SAME, MOST_OF_A_CLASS = 1 / 3, 2
-# An edit is given up if no strength of it goes this share of the way.
-LEAST_OF_THE_WAY = 0.5
 
 
 @dataclass(frozen=True)
