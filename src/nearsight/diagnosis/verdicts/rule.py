@@ -33,13 +33,14 @@ class Rule:
     differ with and without it. `least_effect` is how far an intervention must move images beyond chance. All are
     shares from 0 to 1. For an artefact that at most the share `hardly` of the others has, `least_effect_of_own`
     is enough, and an effect of `enough` replaces the interval of the difference. An edit that was learned from the
-    images must move at least `least_effect_learned`. If more than the share `most` of
-    the class have it, only what an intervention moves counts, since the others may have it too; this does not
-    hold for reasons and columns. What may be part of the object must be `times` as frequent in the class as
-    elsewhere to be a suspect. An intervention proves something only at the probability `moves`; what is given to the
-    class's own images counts only if it moves others too, at the same probability. If at least `least_removed` images
-    lose nothing without it, or nobody can say what they lose, and it is not drawn on them, accuracy must show by its
-    whole interval that anything depends on it.
+    images must move at least `least_effect_learned`. If more than the share `most` of the class have it, only what an
+    intervention moves counts, since the others may have it too; this does not hold for reasons and columns. What may
+    be part of the object must be `times` as frequent in the class as elsewhere to be a suspect. An artefact of whole
+    images that is so frequent needs no interval of the difference either, if adding it to other classes moves
+    `enough`. An intervention proves something only at the probability `moves`; what is given to the class's own
+    images counts only if it moves others too, at the same probability. If at least `least_removed` images lose
+    nothing without it, or nobody can say what they lose, and it is not drawn on them, accuracy must show by its whole
+    interval that anything depends on it.
     The finder of a candidate says whether it has nothing to do with the object, and whether it may still be what its
     images picture: then it is at most a suspect.
     """
@@ -239,9 +240,11 @@ class Rule:
         strong = max((one.effect for one in proofs), default=0.0)
         difference = found.accuracy.difference.value or 0.0
         # If nearly every image of the class has it, only changed images can tell. If few have it, their accuracy
-        # alone hardly can, but what an artefact that no other class has moves can.
+        # alone hardly can, but what an artefact moves can, if no other class has it or others become the class by it.
         may = self.may_differ(found) or difference >= self.least_difference
-        few = self.own(found) and strong >= self.enough and may
+        moved = max((one.effect for one in proofs if one.kind == TRANSPLANTED), default=0.0)
+        apart = found.candidate.seen_in == IMAGE and self.set_apart(found)
+        few = may and ((self.own(found) and strong >= self.enough) or (apart and moved >= self.enough))
         # What is drawn on images is no part of what they show, even if enough else shows their class.
         spares = found.candidate.by_removal or self.spared(interventions) is not None
         depends = found.candidate.drawn or not spares
