@@ -26,6 +26,12 @@ def no_forests(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(find.Answers, "of", lambda *_: Answers(()))
 
 
+@pytest.fixture
+def no_likenesses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out what comes after all that a single attribute shows, and has tests of its own."""
+    monkeypatch.setattr(find, "find_likenesses", lambda *_: iter(()))
+
+
 def examined(pictures: list[Tensor], seed: int = 0) -> Examined:
     labels = np.repeat(np.arange(CLASSES), len(pictures) // CLASSES)
     classes = tuple("abc")
@@ -55,6 +61,7 @@ PLANTS: list[tuple[Way, float, str]] = [
 ]
 
 
+@pytest.mark.usefixtures("no_likenesses")
 @pytest.mark.parametrize(("way", "strength", "word"), PLANTS, ids=[plant[2] for plant in PLANTS])
 def test_a_plant_is_named_and_its_edits_carry_it(
     photographs: Photographs, way: Way, strength: float, word: str
@@ -90,6 +97,7 @@ def test_what_every_class_has_is_of_none(photographs: Photographs) -> None:
     assert not [found for found in find_whole_image_attributes(of) if found.artefact]
 
 
+@pytest.mark.usefixtures("no_likenesses")
 def test_a_class_of_which_all_have_it_is_found(photographs: Photographs) -> None:
     of, marked = planted(photographs(CLASSES * EACH, side=SIDE), COMPRESSED.edit(80), share=1)
     first = next(iter(find_whole_image_attributes(of)))
