@@ -25,7 +25,7 @@ from nearsight.diagnosis.verdicts.interventions import (
     transplanted,
     without,
 )
-from nearsight.diagnosis.verdicts.rule import NOTHING, RULE, SHORTCUT, SUSPECT, UNNAMED, Rule
+from nearsight.diagnosis.verdicts.rule import NOTHING, RULE, SHORTCUT, SUSPECT, UNNAMED
 from nearsight.statistics import false_discovery, jaccard, more_often
 
 # What is counted while candidates are proven.
@@ -97,7 +97,6 @@ def judge(
     examined: Examined,
     candidates: Sequence[Candidate],
     strength: NDArray[np.float32] | None = None,
-    rule: Rule = RULE,
 ) -> tuple[Judged, ...]:
     """Return the candidates that are worth reporting, shortcuts first, then by how much depends on them.
 
@@ -111,14 +110,14 @@ def judge(
     proofs: dict[int, tuple[Intervention, ...]] = {}
     edits: dict[int, Candidate] = {}
     added: dict[int, Candidate] = {}
-    chosen = _to_be_proven(found, rule)
+    chosen = _to_be_proven(found)
     for done, place in enumerate(chosen, start=1):
-        added[place], reached = _as_added(examined, found[place], rule)
+        added[place], reached = _as_added(examined, found[place])
         proofs[place] = tuple(_proofs(examined, found[place].candidate, added[place], reached))
         examined.progress.count(PROVING, done, len(chosen))
-    judged = _judged(found, proofs, edits, rule)
+    judged = _judged(found, proofs, edits)
     unproven = [
-        place for place in chosen if judged[place].word == SUSPECT and rule.may_be_learned(found[place])
+        place for place in chosen if judged[place].word == SUSPECT and RULE.may_be_learned(found[place])
     ]
     for done, place in enumerate(unproven, start=1):
         candidate = found[place].candidate
@@ -127,18 +126,18 @@ def judge(
         if taught is not None and by_it is not None:
             proofs[place] += (by_it,)
             edits[place] = taught
-            if rule.proves(found[place], by_it) and apart_otherwise(examined, taught):
+            if RULE.proves(found[place], by_it) and apart_otherwise(examined, taught):
                 found[place] = replace(found[place], candidate=replace(found[place].candidate, pictured=True))
         examined.progress.count("learning edits from the images of suspects", done, len(unproven))
     if edits:
-        judged = _judged(found, proofs, edits, rule)
+        judged = _judged(found, proofs, edits)
     undisturbed = {
         place: made
         for place, one in enumerate(judged)
         if one.word == SHORTCUT and (made := _undisturbed(examined, added[place], one, judged)) is not None
     }
     if undisturbed:
-        judged = _judged(found, proofs | undisturbed, edits, rule)
+        judged = _judged(found, proofs | undisturbed, edits)
     merged = list(_merged(examined, [one for one in judged if one.word != NOTHING]))
     # Without a proof there is no reason to think that the classifier goes by it, and what is part of the object is
     # in more images that it takes in the same way than have what was found.
@@ -151,14 +150,14 @@ def judge(
     return tuple(sorted(kept, key=lambda one: (one.word != SHORTCUT, -one.weight)))
 
 
-def _as_added(examined: Examined, found: Association, rule: Rule) -> tuple[Candidate, float | None]:
+def _as_added(examined: Examined, found: Association) -> tuple[Candidate, float | None]:
     """Return a candidate as strong as it is in images that choose, and how far that goes (`as_strong`).
 
     The strength of what can be no verdict, whatever it moves, is not worth its cost.
     """
     candidate = found.candidate
     return (
-        as_strong(examined, candidate) if candidate.artefact or rule.set_apart(found) else (candidate, None)
+        as_strong(examined, candidate) if candidate.artefact or RULE.set_apart(found) else (candidate, None)
     )
 
 
@@ -226,9 +225,8 @@ def _judged(
     found: Sequence[Association],
     proofs: Mapping[int, tuple[Intervention, ...]],
     edits: Mapping[int, Candidate],
-    rule: Rule,
 ) -> list[Judged]:
-    together = [_joined(one, proofs.get(place, ()), rule) for place, one in enumerate(found)]
+    together = [_joined(one, proofs.get(place, ())) for place, one in enumerate(found)]
     rates = false_discovery(together).tolist()
     return [
         Judged(
@@ -236,22 +234,22 @@ def _judged(
             made := proofs.get(place, ()),
             p,
             q,
-            rule.word(one, made, q),
+            RULE.word(one, made, q),
             taught=edits.get(place),
-            proven_by=rule.proven_by(one, made),
+            proven_by=RULE.proven_by(one, made),
         )
         for place, (one, p, q) in enumerate(zip(found, together, rates, strict=True))
     ]
 
 
-def worth_proving(found: Sequence[Association], rule: Rule = RULE) -> list[int]:
+def worth_proving(found: Sequence[Association]) -> list[int]:
     """Return the places of those that go with their class, and may be a verdict; not all of them are proven."""
     rates = false_discovery([one.p_share for one in found])
-    return [k for k, one in enumerate(found) if rates[k] <= rule.rate and rule.worth_proving(one)]
+    return [k for k, one in enumerate(found) if rates[k] <= RULE.rate and RULE.worth_proving(one)]
 
 
-def _to_be_proven(found: Sequence[Association], rule: Rule) -> list[int]:
-    worth = worth_proving(found, rule)
+def _to_be_proven(found: Sequence[Association]) -> list[int]:
+    worth = worth_proving(found)
     worth.sort(key=lambda k: (not found[k].candidate.artefact, found[k].p_share * found[k].p_difference))
     of_class: dict[int, int] = defaultdict(int)
     chosen: list[int] = []
@@ -263,12 +261,12 @@ def _to_be_proven(found: Sequence[Association], rule: Rule) -> list[int]:
     return chosen
 
 
-def _joined(found: Association, interventions: Sequence[Intervention], rule: Rule) -> float:
+def _joined(found: Association, interventions: Sequence[Intervention]) -> float:
     """Join the tests of a candidate; all that were made count, but only what may prove something is believed.
 
     A difference of accuracy is no test of what was found in the strongest tiles: strength alone makes one.
     """
-    tests = [one.p for one in rule.admissible(interventions)]
+    tests = [one.p for one in RULE.admissible(interventions)]
     if found.accuracy.difference.value is not None and found.candidate.seen_in != TILE:
         tests.append(found.p_difference)
     made = len(interventions) + 1
