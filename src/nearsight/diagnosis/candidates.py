@@ -81,7 +81,8 @@ class Candidate:
     elsewhere it must surely be, on the images that choose, to be an artefact; None if that is not what decides.
     `inside` gives images what the network's inner layers see of those that have it, and `inside_beside` what they see
     of others of the class; both are None if that is not known. `by_removal` says that what removing it takes from an
-    image helps to decide whether the image has it.
+    image helps to decide whether the image has it. `removed_so_far` says how far `take_off` takes images to those
+    without it: 0 nowhere, 1 as far as they are; None if that is not known.
     """
 
     class_number: int
@@ -108,6 +109,7 @@ class Candidate:
     inside: Inside | None = None
     inside_beside: Inside | None = None
     by_removal: bool = False
+    removed_so_far: float | None = None
 
     @property
     def added(self) -> EditOf | None:

@@ -70,6 +70,20 @@ def test_an_edit_that_is_weaker_than_what_it_imitates_says_so(kind: str) -> None
         assert proof.endswith("what is added is 66 % as strong as in these images") == said
 
 
+def test_an_edit_that_leaves_what_it_should_remove_says_so() -> None:
+    for reached, said in ((0.38, True), (0.5, False), (None, False)):
+        off = replace(made(WITHOUT, 0.0), reached=reached)
+        [proof] = replace(VERDICT, interventions=(off,)).proofs("deer")
+        assert proof.endswith("removes little of it: it goes 38 % of the way to images without it") == said
+
+
+def test_a_shortcut_that_accuracy_alone_does_not_show_says_so() -> None:
+    unclear = Estimate(0.1, -0.1, 0.3, n=90)
+    for difference, verdict, said in ((unclear, SHORTCUT, 1), (HALF, SHORTCUT, 0), (unclear, SUSPECT, 0)):
+        sentence = replace(VERDICT, difference=difference, verdict=verdict).sentence("deer")
+        assert sentence.count("(that difference could be chance; changed images prove the shortcut)") == said
+
+
 @pytest.mark.parametrize(
     ("seen_in", "other"), [(TILE, "a tile of other reasons"), (IMAGE, "a spot of other images")]
 )

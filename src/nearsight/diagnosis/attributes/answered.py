@@ -12,7 +12,6 @@ from nearsight.diagnosis.attributes.answers import ASKED, Answers, relative
 from nearsight.diagnosis.attributes.discriminants import Direction, alike, precision_of
 from nearsight.diagnosis.attributes.edits import Way, middle_strength
 from nearsight.diagnosis.attributes.explaining import Recogniser
-from nearsight.diagnosis.attributes.fitting import LEAST_OF_THE_WAY
 from nearsight.diagnosis.attributes.forests import Forest
 from nearsight.diagnosis.attributes.kinds import SHOWN
 from nearsight.diagnosis.attributes.likeness import Likeness
@@ -410,13 +409,11 @@ class _Search:
             return abs(float(np.median(found.scored(self.scaled.edited_of(pictures, edit)))) - beside)
 
         way, back = found.likeness.way, found.likeness.back
-        least = None
+        least, removed = None, None
         if back is not None and len(pictures):
             left = {strength: away(seen.edit(back, strength)) for strength in back.strengths}
             least = min(left, key=lambda strength: left[strength])
-            # What cannot be undone, as grey pictures get no colours back, is not removed by any edit.
-            if left[least] > (1 - LEAST_OF_THE_WAY) * away(lambda image, _: image):
-                least = None
+            removed = 1 - left[least] / max(away(lambda image, _: image), 1e-6)
         whole = seen.whole(way, found.strength) is not None
         return Candidate(
             class_number=rule.class_number,
@@ -434,6 +431,7 @@ class _Search:
             take_off_of=None if whole or back is None or least is None else seen.edit(back, least),
             causes=MANY_CAUSES,
             by_removal=found.undone is not None,
+            removed_so_far=removed,
         )
 
     def clean(self, found: _Found, candidate: Candidate) -> bool:

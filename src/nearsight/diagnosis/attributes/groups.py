@@ -11,7 +11,6 @@ from nearsight.diagnosis.attributes.answers import FEWEST, askable
 from nearsight.diagnosis.attributes.curves import CurvesOfClass
 from nearsight.diagnosis.attributes.drawn import said_of_places
 from nearsight.diagnosis.attributes.edits import middle_strength
-from nearsight.diagnosis.attributes.fitting import LEAST_OF_THE_WAY
 from nearsight.diagnosis.attributes.hues import words_with
 from nearsight.diagnosis.attributes.kinds import ATTRIBUTES, NAMES
 from nearsight.diagnosis.attributes.likeness import LIKENESSES
@@ -31,6 +30,8 @@ Mask = NDArray[np.bool_]
 
 # Pictures on which edits are tried: for how they look, and for how they are classified.
 LOOKED_AT, ASKED, PICTURES = 4, 32, 64
+# Pictures of each side on which it is measured how far the edit is removed again.
+REMOVED = 16
 # Edits that are applied and classified, and how near to the one that moves most the others must come.
 BEST, NEARLY = 8, 0.85
 # If one attribute distinguishes a group this well, the group is named after it when the edit has no name.
@@ -115,8 +116,9 @@ class _Seen:
             value=value,
             effect=area_under_curve(sure[mine & has[self.grown]], sure[~mine]),
             put_on=best.edit,
-            take_off=told.undone(best),
+            take_off=best.back,
             causes=ANY_CAUSE,
+            removed_so_far=told.removed(best),
             # What was learned from the group would explain it under any name.
             named_by=(lambda: None) if best.learned else None,
         )
@@ -149,14 +151,17 @@ class _Group:
         able = [k for k, share in zip(order, moved, strict=True) if share >= NEARLY * max(moved)]
         return tried[max(able, key=lambda k: near[k])]
 
-    def undone(self, best: _Tried) -> Edit | None:
-        """Return what removes an edit from the group; None if the group still looks like itself without it."""
-        group, others = (self._pictures(some)[:LOOKED_AT] for some in (self.has, ~self.has))
-        if best.back is None or not others:
-            return best.back
-        before, after = self._near([lambda image: image, best.back], group)
-        (beside,) = self._near([lambda image: image], others)
-        return best.back if before - after >= LEAST_OF_THE_WAY * (before - beside) else None
+    def removed(self, best: _Tried) -> float | None:
+        """Return how far removing an edit takes the group to the class's others; None if that is not known.
+
+        The forest remembers pictures that it grew from, so both are compared by trees that remember them.
+        """
+        group, others = (self._pictures(some)[:REMOVED] for some in (self.has, ~self.has))
+        if best.back is None or not group or not others:
+            return None
+        before, after = self._near([_as_it_is, best.back], group)
+        (beside,) = self._near([_as_it_is], others)
+        return (before - after) / max(before - beside, 1e-6)
 
     def _near(self, edits: Sequence[Edit], pictures: Sequence[Tensor]) -> list[float]:
         """Return how confidently pictures are taken for the group after each edit, the mean over a few."""
@@ -196,6 +201,10 @@ class _Group:
     def _pictures(self, having: Mask) -> DecodedImages:
         examined = self.seen.examined
         return examined.pictures((examined.labels == self.number) & having, PICTURES)
+
+
+def _as_it_is(image: Tensor) -> Tensor:
+    return image
 
 
 def named_after(

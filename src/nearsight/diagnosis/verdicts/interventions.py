@@ -43,8 +43,8 @@ class Intervention:
     it was added, and to those of other classes if nearly all of the class have it: the larger loss. `images` is how
     many were changed. `p` is the probability that a change that does no more looks like this by chance. `beside` says
     that the chance is what something else of the class moves to it, and `of_two` that it is what the change takes
-    from the class. `reached` is how far the edit takes images, by the attribute that is added: 1 as far as those that
-    have it, None if that is not known.
+    from the class. `reached` is how far the edit takes images: by the attribute that is added, 1 as far as those
+    that have it; if it is removed, 1 as far as those that do not. It is None if that is not known.
     """
 
     kind: str
@@ -241,7 +241,8 @@ def without(examined: Examined, candidate: Candidate, *, judged: int = JUDGED) -
     changes = (one for one in (asked.take_off, asked.there_and_back) if one is not None)
     lost_beside = max((change(beside) != examined.labels[beside] for change in changes), key=np.sum)
     chance, p = float(lost_beside.mean()), more_often(~kept, lost_beside)
-    return _compared(WITHOUT, np.ones(len(mine), np.bool_), kept, -chance, p)
+    made = _compared(WITHOUT, np.ones(len(mine), np.bool_), kept, -chance, p)
+    return replace(made, reached=candidate.removed_so_far)
 
 
 def _beyond(moved: NDArray[np.bool_], chance: float) -> float:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from nearsight.diagnosis.attributes.kinds import SHOWN
 from nearsight.diagnosis.candidates import IMAGE, TILE
 from nearsight.diagnosis.parted_decision import NO_PART_EDITS
 from nearsight.diagnosis.repeats.wording import MARK
@@ -37,9 +38,10 @@ class Rule:
     intervention moves counts, since the others may have it too; this does not hold for reasons and columns. What may
     be part of the object must be `times` as frequent in the class as elsewhere to be a suspect. An artefact of whole
     images that is so frequent needs no interval of the difference either, if adding it to other classes moves
-    `enough`. An intervention proves something only at the probability `moves`; what is given to the class's own
-    images counts only if it moves others too, at the same probability. If at least `least_removed` images lose
-    nothing without it, or nobody can say what they lose, and it is not drawn on them, accuracy must show by its whole
+    `enough`, and the difference is above 0 and may be as much by its interval. An intervention proves something only
+    at the probability `moves`; what is given to the class's own images counts only if it moves others too, at the
+    same probability. If at least `least_removed` images lose nothing by an edit that goes `least_way` to images
+    without it, or if what they lose helped to find it, and it is not drawn on them, accuracy must show by its whole
     interval that anything depends on it.
     The finder of a candidate says whether it has nothing to do with the object, and whether it may still be what its
     images picture: then it is at most a suspect.
@@ -57,6 +59,7 @@ class Rule:
     times: float = 10.0
     moves: float = 0.05
     least_removed: int = 8
+    least_way: float = 0.5
 
     def worth_proving(self, found: Association) -> bool:
         """Say whether a candidate goes with its class strongly enough for interventions to be worth their cost.
@@ -170,7 +173,7 @@ class Rule:
         if not self.proofs(found, interventions):
             lacks.append(self._unproven(found, interventions))
         if not lacks and self.unseen(found, interventions):
-            lacks.append(_without_errors(found, self.spared(interventions)))
+            lacks.append(_without_errors(found, self.spared(found, interventions)))
         return tuple(lacks)
 
     def unseen(self, found: Association, interventions: Sequence[Intervention]) -> bool:
@@ -242,25 +245,41 @@ class Rule:
         # If nearly every image of the class has it, only changed images can tell. If few have it, their accuracy
         # alone hardly can, but what an artefact moves can, if no other class has it or others become the class by it.
         may = self.may_differ(found) or difference >= self.least_difference
-        moved = max((one.effect for one in proofs if one.kind == TRANSPLANTED), default=0.0)
-        apart = found.candidate.seen_in == IMAGE and self.set_apart(found)
-        few = may and ((self.own(found) and strong >= self.enough) or (apart and moved >= self.enough))
+        few = may and ((self.own(found) and strong >= self.enough) or self.takes(found, proofs))
         # What is drawn on images is no part of what they show, even if enough else shows their class.
-        spares = found.candidate.by_removal or self.spared(interventions) is not None
+        spares = found.candidate.by_removal or self.spared(found, interventions) is not None
         depends = found.candidate.drawn or not spares
         open_ = (few or self.nearly_all(found)) and depends
         return bool(proofs) and (lost or self.differs(found) or open_)
 
-    def spared(self, interventions: Sequence[Intervention]) -> Intervention | None:
+    def takes(self, found: Association, proofs: Sequence[Intervention]) -> bool:
+        """Say whether other classes follow an artefact that is frequent in its class alone, and accuracy may as well.
+
+        A patch of images that others follow may be part of an object.
+        """
+        candidate, difference = found.candidate, found.accuracy.difference
+        of_images = candidate.artefact and candidate.seen_in == IMAGE and candidate.beside is None
+        may = (difference.value or 0.0) > 0 and (difference.high or 0.0) >= self.enough
+        moved = max((one.effect for one in proofs if one.kind == TRANSPLANTED), default=0.0)
+        return of_images and self.set_apart(found) and may and moved >= self.enough
+
+    def spared(self, found: Association, interventions: Sequence[Intervention]) -> Intervention | None:
         """Return the removal that costs nothing: all images of the class stay right.
 
-        None if too few images show that, or if none was changed so.
+        None if too few images show that, or if none was changed so. A removal that leaves most of it in place does
+        not show it: a grey picture has no colours to strengthen. Only what pictures show by themselves, such as rain,
+        is spared by that, too.
         """
         return next(
             (
                 one
                 for one in interventions
-                if one.kind == WITHOUT and one.images >= self.least_removed and (one.change.value or 0.0) >= 0
+                if one.kind == WITHOUT
+                and one.images >= self.least_removed
+                and (one.change.value or 0.0) >= 0
+                and (
+                    one.reached is None or one.reached >= self.least_way or found.candidate.attribute in SHOWN
+                )
             ),
             None,
         )

@@ -11,7 +11,7 @@ from nearsight.diagnosis.candidates import TABLE, TILE
 from nearsight.diagnosis.repeats.wording import MARK, OVERLAY, WATERMARK
 from nearsight.diagnosis.verdicts.compared import Compared
 from nearsight.diagnosis.verdicts.interventions import GIVEN, INNER, LEARNED, TRANSPLANTED, Intervention
-from nearsight.diagnosis.verdicts.rule import PICTURED, SHORTCUT
+from nearsight.diagnosis.verdicts.rule import PICTURED, RULE, SHORTCUT
 from nearsight.numbers import agreeing, counted
 from nearsight.statistics import Estimate
 from nearsight.statistics.writing import points, whole_per_cent
@@ -175,6 +175,14 @@ class Verdict:
         return f" of {counted(count, 'image')}" if 0 < count < FEW else ""
 
     @property
+    def by_chance(self) -> str:
+        """That changed images prove a shortcut, and accuracy alone might not show it; "" if it does."""
+        low = self.difference.low
+        if self.verdict != SHORTCUT or low is None or low > 0:
+            return ""
+        return " (that difference could be chance; changed images prove the shortcut)"
+
+    @property
     def why_suspect(self) -> str:
         """Why it is a suspect and no shortcut, a sentence; "" for a shortcut, or if that is not known."""
         if self.verdict == SHORTCUT:
@@ -224,6 +232,7 @@ class Verdict:
             said += "; every image has it, so accuracy without it is unknown"
         else:
             said += f", of those without it {whole_per_cent(self.accuracy_without)}{self.few_without}"
+            said += self.by_chance
         if self.alike:
             more = len(self.alike)
             said += (
@@ -306,7 +315,7 @@ class Verdict:
             f"removed from {counted(made.images, 'image')} that are right, it leaves "
             f"{whole_per_cent(made.after)} of them "
             f"right (the same change, or adding and removing it, leaves {points(1 + chance, 0)} % of images without "
-            "it right)"
+            f"it right){_left(made)}"
         )
 
 
@@ -318,6 +327,14 @@ def _by_chance(made: Intervention, class_name: str, beside: str) -> str:
     if made.of_two:
         return f"the same change takes {moved} of images of {class_name} to the other class"
     return f"the same change takes {moved} of them to any one other class"
+
+
+def _left(made: Intervention) -> str:
+    """Say that an edit leaves most of what it should remove, where it does."""
+    if made.reached is None or made.reached >= RULE.least_way:
+        return ""
+    way = points(max(0.0, made.reached), 0)
+    return f"; but the edit removes little of it: it goes {way} % of the way to images without it"
 
 
 def _weaker(made: Intervention) -> str:
