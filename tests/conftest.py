@@ -8,6 +8,7 @@ import hypothesis
 import pytest
 
 from nearsight.diagnosis.attributes import answers, groups
+from nearsight.diagnosis.attributes.more_edits import OTHERS
 from nearsight.diagnosis.attributes.photo.catalogue import PHOTO_EDITS
 
 
@@ -65,14 +66,16 @@ hypothesis.settings.load_profile("nearsight")
 
 
 @pytest.fixture(autouse=True)
-def few_edits_of_photographs() -> Iterator[None]:
-    """Ask about a sixth of them, so that diagnoses of tests are quick; the tests of the catalogue see all.
+def few_edits() -> Iterator[None]:
+    """Ask about a part of them, so that diagnoses of tests are quick; the tests of each list of edits see all of it.
 
     The fixture `monkeypatch` would be set up before a test's `tmp_path` here, and so be undone after its directory is
     removed: what a test replaces in `os` would be met by pytest itself.
     """
-    few = PHOTO_EDITS[::6]
+    few = PHOTO_EDITS[::8]
     with pytest.MonkeyPatch.context() as patch:
         for asking in (answers, groups):
             patch.setattr(asking, "photo_edits", lambda _: few)
+            patch.setattr(asking, "OTHERS", OTHERS[::3])
+        patch.setattr(answers, "MORE", answers.MORE[::4])
         yield
