@@ -1,6 +1,7 @@
 """Batches: the same whether gone through or come back to, cut and flipped as a slow oracle does."""
 
 import io
+import multiprocessing
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -183,8 +184,11 @@ def test_a_streamed_tile_is_cut_where_its_seed_and_position_say(stream: Stream) 
 def test_an_image_that_cannot_be_decoded_ends_the_stream_in_one_line(stream: Stream, workers: int) -> None:
     images = stream([*noise(3, (8, 8)), b"no image"])
     tiles = StreamedTiles(images, Recipe(tile=4, batch_size=4), TileSizes((4, 4)), PLAIN)
+    before = multiprocessing.active_children()
     with pytest.raises(InputError) as caught:
         list(streamed_batches(tiles, 4, 0, 1, workers))
+    # While the error is kept, as in a notebook, no process is.
+    assert set(multiprocessing.active_children()) <= set(before)
     with pytest.raises(InputError) as plain:
         images.image(3)
     assert str(caught.value) == str(plain.value)

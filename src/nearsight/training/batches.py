@@ -1,5 +1,6 @@
 """The batches of a run: the images of each step, cut into tiles, flipped, as uint8."""
 
+import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -230,6 +231,9 @@ def streamed_batches(
             for found in loader:
                 yield tiles.batch(found)
     except InputError as error:
+        # The frames of its traceback hold the loader. Where it is left to the collector of cycles, its processes are
+        # not told to end, and are waited for ten seconds.
+        traceback.clear_frames(error.__traceback__)
         # A worker's error comes wrapped in its traceback, whose end is the message.
         raise InputError(str(error).rpartition(_WRAPPED)[2].strip()) from None
 
