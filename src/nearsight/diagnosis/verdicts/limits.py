@@ -106,7 +106,7 @@ def limit_in_words(limit: float | None, images: int = 0, needed: int = 0, *, rig
     one in a third of a class's images that costs 40 points or more
     large enough for the test of accuracy (the median class); of planted ones of that size more than half were found
     >>> limit_in_words(None, images=12, needed=8)
-    'in so few images (12 in the median class) only a mark that changes predictions when it is added would be found'
+    'in so few images (12 in the median class) only what changes predictions when it is added would be found'
     >>> limit_in_words(None, images=5, needed=8)
     'the set is too small to find one: 5 images of the median class test, and 8 would do'
     >>> for said in limit_in_words(None, images=1000, needed=8, right=True).split(": "):
@@ -133,7 +133,7 @@ def limit_in_words(limit: float | None, images: int = 0, needed: int = 0, *, rig
             "added or removed can be found"
         )
     return (
-        f"in so few images ({images:,} in the median class) only a mark that changes predictions when it is added "
+        f"in so few images ({images:,} in the median class) only what changes predictions when it is added "
         "would be found"
     )
 
