@@ -1,5 +1,7 @@
 """Finders make their rules on the images that choose, and several processes find what one does."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from tests.processes import in_processes
 
 from nearsight.data import ImageSet, MemoryImages
 from nearsight.data.joined_images import chosen_of
+from nearsight.diagnosis.attributes import answers, groups, likeness
 from nearsight.diagnosis.candidates import Candidate, Examined
 from nearsight.diagnosis.decision import Decision
 from nearsight.diagnosis.verdicts.finders import find_candidates
@@ -41,6 +44,15 @@ def candidates(
 
 def told(found: list[Candidate]) -> dict[tuple[int, str, str], NDArray[np.bool_]]:
     return {(one.class_number, one.attribute, one.words): one.has[: 2 * EACH] for one in found}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fewer_edits() -> Iterator[None]:
+    """Look for a part of the edits: how rules are made, and by how many processes, is the same for each."""
+    with pytest.MonkeyPatch.context() as patch:
+        for looking in (answers, groups, likeness):
+            patch.setattr(looking, "LIKENESSES", likeness.LIKENESSES[::4])
+        yield
 
 
 @pytest.fixture(scope="module")
