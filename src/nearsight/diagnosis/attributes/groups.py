@@ -10,7 +10,7 @@ from torch import Tensor
 from nearsight.diagnosis.attributes.answers import FEWEST, askable
 from nearsight.diagnosis.attributes.curves import CurvesOfClass
 from nearsight.diagnosis.attributes.drawn import said_of_places
-from nearsight.diagnosis.attributes.edits import middle_strength
+from nearsight.diagnosis.attributes.edits import as_it_is, middle_strength
 from nearsight.diagnosis.attributes.hues import words_with
 from nearsight.diagnosis.attributes.kinds import ATTRIBUTES, NAMES
 from nearsight.diagnosis.attributes.likeness import LIKENESSES
@@ -159,8 +159,8 @@ class _Group:
         group, others = (self._pictures(some)[:REMOVED] for some in (self.has, ~self.has))
         if best.back is None or not group or not others:
             return None
-        before, after = self._near([_as_it_is, best.back], group)
-        (beside,) = self._near([_as_it_is], others)
+        before, after = self._near([as_it_is, best.back], group)
+        (beside,) = self._near([as_it_is], others)
         return (before - after) / max(before - beside, 1e-6)
 
     def _near(self, edits: Sequence[Edit], pictures: Sequence[Tensor]) -> list[float]:
@@ -201,10 +201,6 @@ class _Group:
     def _pictures(self, having: Mask) -> DecodedImages:
         examined = self.seen.examined
         return examined.pictures((examined.labels == self.number) & having, PICTURES)
-
-
-def _as_it_is(image: Tensor) -> Tensor:
-    return image
 
 
 def named_after(

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from nearsight.diagnosis.attributes.answers import FEWEST, askable
 from nearsight.diagnosis.attributes.curves import CurvesOfClass
+from nearsight.diagnosis.attributes.edits import as_it_is
 from nearsight.diagnosis.attributes.groups import named_after
 from nearsight.diagnosis.attributes.inner import InnerLayers, Shift
 from nearsight.diagnosis.attributes.learned import RANKED, surest_first
@@ -117,7 +117,7 @@ def _shifts(
 
     def moved(shift: Shift) -> float:
         try:
-            return float((shift.predictions_of(pictures, _as_it_is) == number).mean())
+            return float((shift.predictions_of(pictures, as_it_is) == number).mean())
         except InputError:
             # Scores are not finite after it.
             return 0.0
@@ -133,7 +133,3 @@ def _shifts(
     }
     chosen = max(best, key=lambda place: gains[place] - moved(besides[place]))
     return shifts[chosen], besides[chosen]
-
-
-def _as_it_is(image: Tensor) -> Tensor:
-    return image
