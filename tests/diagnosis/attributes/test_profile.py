@@ -1,12 +1,14 @@
 """A profile has a number for what is at each place and at each frequency."""
 
 import numpy as np
+import pytest
 import torch
+from scipy.ndimage import black_tophat, white_tophat
 from tests.diagnosis.attributes.conftest import Photographs
 from torch import Tensor
 
 from nearsight.diagnosis.attributes.edits import HAIRED
-from nearsight.diagnosis.attributes.profile import profile, profile_all
+from nearsight.diagnosis.attributes.profile import profile, profile_all, top_hats
 
 # Of thin dark things, and of thin light ones.
 THIN_NUMBERS = 18
@@ -27,6 +29,14 @@ def test_a_picture_too_small_has_no_profile() -> None:
     found = profile(noise(15, 40))
     assert np.isnan(found).all()
     assert len(found) == len(profile(noise(16, 16)))
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (33, 47), (3, 1), (1, 1)])
+def test_top_hats_are_those_of_scipy(shape: tuple[int, int]) -> None:
+    luma = np.random.default_rng(1).uniform(0, 255, shape).astype(np.float32)
+    dark, light = top_hats(luma)
+    np.testing.assert_array_equal(dark, black_tophat(luma, (3, 3)))
+    np.testing.assert_array_equal(light, white_tophat(luma, (3, 3)))
 
 
 def test_what_is_changed_at_one_place_changes_few_numbers_most() -> None:

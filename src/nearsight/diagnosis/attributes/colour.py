@@ -114,9 +114,14 @@ def _fringes(steps: Channels) -> float:
     red, blue = steps[0], steps[2]
     energy = float(np.sqrt((red**2).mean() * (blue**2).mean())) + _STEP
     lags = [lag for lag in _LAGS if lag < red.shape[1]]
-    right = np.array([float((red[:, :-lag] * blue[:, lag:]).mean()) for lag in lags])
-    left = np.array([float((red[:, lag:] * blue[:, :-lag]).mean()) for lag in lags])
+    right = np.array([_agreement(red[:, :-lag], blue[:, lag:]) for lag in lags])
+    left = np.array([_agreement(red[:, lag:], blue[:, :-lag]) for lag in lags])
     apart = right - left
-    if max(right.max(), left.max()) < max(float((red * blue).mean()), _FAIRLY * energy):
+    if max(right.max(), left.max()) < max(_agreement(red, blue), _FAIRLY * energy):
         return 0.0
     return float(apart[np.abs(apart).argmax()]) / energy
+
+
+def _agreement(one: Plane, other: Plane) -> float:
+    # The mean of the product; of so few numbers, NumPy's own mean takes longer than adding them.
+    return float(np.add.reduce(one * other, axis=None) / one.size)
