@@ -87,10 +87,21 @@ SURROUNDINGS = "surroundings"
 CHANNELS, TONES = "colour channels", "tones"
 UNEVEN_LIGHT, UNEVEN_CAST = "uneven light", "uneven cast"
 PARTLY_BLURRED, GEOMETRY, LAID_OVER = "blurred in part", "geometry", "laid over"
+REDRAWN, MATERIAL = "redrawn", "material"
 # What pictures may show by themselves: light and colours that differ from place to place, as above a horizon and in
-# backgrounds, or between channels, and lines, as of rain and cracks.
+# backgrounds, or between channels, lines, as of rain and cracks, and materials, as cloth, bricks and fences.
 SHOWN = frozenset(
-    {SURROUNDINGS, UNEVEN_LIGHT, UNEVEN_CAST, CHANNELS, TONES, "lines across", "lines down", "thin lines"}
+    {
+        SURROUNDINGS,
+        UNEVEN_LIGHT,
+        UNEVEN_CAST,
+        CHANNELS,
+        TONES,
+        MATERIAL,
+        "lines across",
+        "lines down",
+        "thin lines",
+    }
 )
 EDITED = frozenset(
     {
@@ -102,6 +113,8 @@ EDITED = frozenset(
         PARTLY_BLURRED,
         GEOMETRY,
         LAID_OVER,
+        REDRAWN,
+        MATERIAL,
         "moved copy",
     }
 )

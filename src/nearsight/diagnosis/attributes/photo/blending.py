@@ -1,4 +1,4 @@
-"""Edits that have no strength of their own, made by a share of the way."""
+"""Edits made by a share of the way: those that have no strength of their own, and what is laid over a picture."""
 
 from collections.abc import Callable
 from functools import partial
@@ -19,6 +19,15 @@ def by_shares(name: str, change: Callable[[Pixels], Floats]) -> Way:
     102
     """
     return Way(name, partial(_by_share, change), _SHARES)
+
+
+def toward(pixels: Pixels, tone: tuple[float, ...], share: Floats) -> Floats:
+    """Move a picture to a colour (red, green, blue), by the share of each place, (H, W).
+
+    >>> toward(np.zeros((3, 1, 2), np.uint8), (200, 100, 0), np.array([[0.5, 1]]))[:, 0].tolist()
+    [[100.0, 200.0], [50.0, 100.0], [0.0, 0.0]]
+    """
+    return np.asarray(pixels + share * (np.array(tone, dtype=np.float32)[:, None, None] - pixels))
 
 
 def _by_share(change: Callable[[Pixels], Floats], pixels: Pixels, share: float) -> Floats:

@@ -76,6 +76,26 @@ def _bled(pixels: Pixels, sigma: float) -> Floats:
     return np.asarray(luma + gaussian_filter(channels - luma, (0, sigma, sigma)))
 
 
+def _split(dark: tuple[float, ...], light: tuple[float, ...], pixels: Pixels, by: float) -> Floats:
+    """Give shadows one cast, and lights another."""
+    luma = (pixels * LUMA).sum(0) / 255
+    shade, shine = (np.array(cast, dtype=np.float32)[:, None, None] for cast in (dark, light))
+    return np.asarray(pixels + np.float32(by) * ((1 - luma) * shade + luma * shine))
+
+
+def _of_heat(pixels: Pixels) -> Floats:
+    """Show brightness in colours from blue over green to red, as heat cameras do."""
+    luma = (pixels * LUMA).sum(0) / 255
+    return np.stack([255 * np.clip(1.5 - np.abs(4 * luma - peak), 0, 1) for peak in (3, 2, 1)])
+
+
+def _bleached(pixels: Pixels) -> Floats:
+    """Lay the grey picture over the coloured one, so that contrast rises and colours fade."""
+    luma, own = (pixels * LUMA).sum(0, keepdims=True) / 255, pixels.astype(np.float32) / 255
+    dark, light = 2 * own * luma, 1 - 2 * (1 - own) * (1 - luma)
+    return np.asarray(255 * np.where(luma < 0.5, dark, light))
+
+
 _SWAPS = tuple(
     by_shares(f"channels {order}", partial(_swapped, order))
     for order in permutations(range(3))
@@ -123,5 +143,20 @@ COLOURS = (
     ),
     Likeness(TONES, "equalised tones", by_shares("equalised", _equalised), (1.0,)),
     Likeness(TONES, "stretched tones", by_shares("stretched", _stretched), (1.0,)),
+    *(
+        Likeness(
+            CHANNELS,
+            f"{dark_word} shadows and {light_word} lights",
+            Way(f"{dark_word} and {light_word}", partial(_split, dark, light), (10, 18, 28, 42, 60)),
+            (28,),
+        )
+        for dark_word, dark, light_word, light in (
+            ("bluish", (-0.7, 0.1, 1.0), "orange", (1.0, 0.3, -0.9)),
+            ("purplish", (0.6, -0.8, 0.7), "greenish", (-0.6, 0.8, -0.5)),
+            ("reddish", (1.0, -0.5, -0.5), "bluish", (-0.9, 0.2, 0.8)),
+        )
+    ),
+    Likeness(CHANNELS, "in colours of heat", by_shares("heat colours", _of_heat), (0.6,)),
+    Likeness(TONES, "bleached: hard and pale", by_shares("bleached", _bleached), (0.6,)),
     Likeness("cast", "brown, as old prints", by_shares("brown", _brown), (0.6, 1.0)),
 )

@@ -1,4 +1,4 @@
-"""Edits of shapes: turned a little, sheared, bent, nearer, wavy, with mirrored edges, rows or blocks out of place.
+"""Edits of shapes: turned a little, sheared, bent, twirled, nearer, wavy, ribbed, mirrored edges, rows out of place.
 
 Quarter turns and mirror images are none of them: they make the subject of one class that of another, where a class is
 where something is.
@@ -80,6 +80,24 @@ def _misplaced(pixels: Pixels, share: float) -> Floats:
     return changed
 
 
+def _ribbed(axis: int, pixels: Pixels, ribs: float) -> Floats:
+    """See a picture through glass with ribs, each of which shows a little more than lies behind it."""
+    at, length = list(places(pixels)), pixels.shape[1 + axis]
+    rib = max(3.0, length / 8)
+    middle = rib * (np.floor(at[axis] / rib) + 0.5)
+    at[axis] = middle + np.float32(ribs) * (at[axis] - middle)
+    return read_at(pixels, at[0], at[1])
+
+
+def _twirled(sign: int, pixels: Pixels, turn: float) -> Floats:
+    """Turn the middle, and what is farther from it less."""
+    height, width = pixels.shape[1:]
+    y, x = axes(pixels)
+    angle = sign * np.float32(turn) * np.maximum(0, 1 - np.hypot(y, x))
+    down, across = y * np.cos(angle) - x * np.sin(angle), y * np.sin(angle) + x * np.cos(angle)
+    return read_at(pixels, (1 + down) * (height - 1) / 2, (1 + across) * (width - 1) / 2)
+
+
 def _mirrored_edges(pixels: Pixels, share: float) -> Floats:
     """Replace what lies along the edges by the mirror image of what is beside it."""
     by = min(max(1, round(share * min(pixels.shape[1:]))), (min(pixels.shape[1:]) - 1) // 2)
@@ -94,6 +112,7 @@ _BOTH_WAYS = (
     ("turned a little", _turned, _DEGREES, 10),
     ("sheared", _sheared, _BENDS, 0.16),
     ("bent, as by a lens", _bent, _BENDS, 0.16),
+    ("twirled", _twirled, (0.4, 0.7, 1.1, 1.7, 2.5), 1.1),
 )
 
 GEOMETRIES = (
@@ -116,6 +135,15 @@ GEOMETRIES = (
         "rough, as through glass",
         Way("glass", partial(_warped, _GLASS), _PIXELS),
         (1, 2),
+    ),
+    *(
+        Likeness(
+            GEOMETRY,
+            f"as through ribbed glass, {words}",
+            Way(f"ribbed {words}", partial(_ribbed, axis), (1.3, 1.7, 2.3, 3.0, 4.0)),
+            (2.3,),
+        )
+        for words, axis in (("lying ribs", 0), ("upright ribs", 1))
     ),
     Likeness(GEOMETRY, "rows out of place", Way("torn", _torn, _PIXELS), (1, 2)),
     Likeness(GEOMETRY, "every second row moved", Way("combed", _combed, (1, 2, 3, 4)), (2,)),

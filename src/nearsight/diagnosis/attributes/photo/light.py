@@ -67,6 +67,38 @@ def _leaked(side: tuple[int, int], colour: tuple[int, int, int], pixels: Pixels,
     return np.asarray(255 - (255 - pixels.astype(np.float32)) * (1 - glow * light))
 
 
+def _shadowed(pixels: Pixels, octaves: float) -> Floats:
+    """Lay a shadow with a straight edge over one part of a picture."""
+    random, (down, across) = random_for(pixels), axes(pixels)
+    angle, off = random.uniform(0, 2 * np.pi), random.uniform(0, 0.4)
+    side = (down * np.cos(angle) + across * np.sin(angle) - off) * min(pixels.shape[1:]) / 2
+    return np.asarray(pixels * 2 ** (-2 * np.float32(octaves) * np.clip(side + 0.5, 0, 1)))
+
+
+def _beamed(pixels: Pixels, share: float) -> Floats:
+    """Let rays of light fan out from a point above."""
+    random, (down, across) = random_for(pixels), axes(pixels)
+    angle = np.arctan2(across - random.uniform(-1, 1), down + 1.2)
+    rays = np.clip(np.cos(random.uniform(10, 16) * angle + random.uniform(0, 2 * np.pi)), 0, 1)
+    fading = np.clip(1 - (down + 1) / 2.4, 0, 1)
+    return np.asarray(pixels + np.float32(share) * rays * fading * (250 - pixels.astype(np.float32)))
+
+
+def _filtered(side: int, hue: tuple[float, float, float], pixels: Pixels, octaves: float) -> Floats:
+    """Darken the upper part (−1) or the lower (1) towards a hue, less and less to the middle."""
+    fading = np.clip(side * axes(pixels)[0] + 0.2, 0, 1.2)
+    return np.asarray(
+        pixels * 2 ** (np.float32(octaves) * (np.array(hue, dtype=np.float32)[:, None, None] - 1.2) * fading)
+    )
+
+
+def _blotched(pixels: Pixels, amplitude: float) -> Floats:
+    """Lay large soft blotches of all colours over a picture."""
+    sigma = 0.08 * min(pixels.shape[1:])
+    field = gaussian_filter(random_for(pixels).normal(size=pixels.shape), (0, sigma, sigma), mode="wrap")
+    return np.asarray(pixels + np.float32(amplitude) * field / max(field.std(), 1e-9))
+
+
 _OCTAVES = (0.1, 0.15, 0.25, 0.35, 0.5, 0.75, 1.1)
 _FAINT, _SHARES = (0.06, 0.1, 0.15, 0.22, 0.32, 0.45, 0.6), (0.15, 0.25, 0.4, 0.6, 0.85)
 _HUES = {hue: edits.HUES[hue] for hue in ("reddish", "greenish", "bluish")}
@@ -83,6 +115,7 @@ _SHADINGS = tuple(
     )
     for hue, toward, sign in product(_HUES, _WHERE, (1, -1))
 )
+_FILTERS = {"brownish": (0.9, 0.2, -0.9), "purplish": (0.6, -0.7, 0.4), "grey": (0.0, 0.0, 0.0)}
 _LIGHTS = {"reddish": (255, 120, 40), "pale": (255, 235, 200)}
 _SIDES = {
     "the left": (0, -1),
@@ -116,6 +149,18 @@ PHOTO_LIGHTS = (
         "bands of light up and down",
         Way("upright bands", partial(_banded, 1), _OCTAVES),
         (0.35,),
+    ),
+    Likeness(UNEVEN_LIGHT, "a shadow with a sharp edge", Way("shadow", _shadowed, _OCTAVES), (0.5,)),
+    Likeness(UNEVEN_LIGHT, "rays of light from above", Way("beams", _beamed, _SHARES), (0.4,)),
+    Likeness(UNEVEN_CAST, "blotches of colour", Way("blotches", _blotched, (4, 7, 12, 20, 32)), (12,)),
+    *(
+        Likeness(
+            UNEVEN_CAST,
+            f"dark and {word} {where}, as through a graduated filter",
+            Way(f"filtered {word} {where}", partial(_filtered, side, hue), _OCTAVES),
+            (0.5,),
+        )
+        for (word, hue), (where, side) in product(_FILTERS.items(), (("above", -1), ("below", 1)))
     ),
     *(Likeness(UNEVEN_CAST, way.name, way, (0.35,)) for way in _SHADINGS),
     *(
