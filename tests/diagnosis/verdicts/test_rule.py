@@ -216,6 +216,28 @@ def test_what_makes_others_the_class_decides_where_accuracy_hardly_shows_it() ->
     assert word(0.019, taken, beside=same) == NOTHING
 
 
+def test_one_tile_less_does_not_show_that_nothing_depends_on_what_many_tiles_have() -> None:
+    proof, kept = made(TRANSPLANTED, 0.35), made(WITHOUT, 0.0)
+    assert word(0.009, proof, kept, seen_in=TILE) == SHORTCUT
+    assert word(0.009, proof, kept) == NOTHING
+
+
+def test_where_nearly_all_others_are_right_what_an_artefact_moves_decides() -> None:
+    moved, level = made(TRANSPLANTED, 0.2), Estimate(0.0, -0.06, 0.15, n=80, chance=0.0)
+    assert word(0.009, moved, difference=level) == SHORTCUT
+    assert word(0.009, moved, difference=replace(level, high=0.04)) == NOTHING
+    assert word(0.009, made(TRANSPLANTED, 0.19), difference=level) == NOTHING
+    assert word(0.011, moved, difference=level) == NOTHING
+    # Removing it costs nothing, or it may be part of the object.
+    assert word(0.009, moved, made(WITHOUT, 0.0), difference=level) == NOTHING
+    for changed in ({"artefact": False}, {"seen_in": TILE}):
+        assert word(0.009, moved, difference=level, **changed) == NOTHING
+    # Where the others are often wrong, accuracy shows that nothing depends on it.
+    accuracy = WithAndWithout(ALL, Estimate(0.7, 0.6, 0.8, n=40), level, ALL)
+    share = Estimate(0.2, 0.1, 0.3, n=72, chance=0.009)
+    assert RULE.word(replace(FOUND, accuracy=accuracy, share=share), [moved], 0.0) == NOTHING
+
+
 def test_a_removal_that_leaves_it_in_place_does_not_show_that_nothing_depends_on_it() -> None:
     proof, kept = made(TRANSPLANTED, 0.5), made(WITHOUT, 0.0)
     for way, said in ((None, NOTHING), (0.5, NOTHING), (0.49, SHORTCUT), (0.0, SHORTCUT)):

@@ -69,7 +69,9 @@ class Rule:
         more = (found.share.value or 0.0) - (found.share.chance or 0.0)
         difference = found.accuracy.difference.value
         able = found.candidate.artefact or self.differs(found)
-        helps = self.nearly_all(found) or (difference or 0.0) > 0 or self.may_differ(found)
+        helps = (
+            self.nearly_all(found) or (difference or 0.0) > 0 or self.may_differ(found) or self.hidden(found)
+        )
         return able and more >= self.least_share and helps
 
     def nearly_all(self, found: Association) -> bool:
@@ -86,6 +88,17 @@ class Rule:
         """
         high = found.accuracy.difference.high
         return found.candidate.drawn and high is not None and high >= self.least_difference
+
+    def hidden(self, found: Association) -> bool:
+        """Say whether accuracy cannot show what an artefact of whole images costs, as nearly all others are right.
+
+        No other class has it. The class's images that seem to be without it may have it and be missed by the
+        threshold, or a classifier may know them by heart.
+        """
+        without, high = found.accuracy.accuracy_without.value, found.accuracy.difference.high
+        of_images = found.candidate.artefact and found.candidate.seen_in == IMAGE
+        right = without is not None and without >= self.most
+        return of_images and self.own(found) and right and high is not None and high >= self.least_difference
 
     def own(self, found: Association) -> bool:
         """Say whether a candidate is an artefact that hardly any image of other classes has."""
@@ -244,7 +257,7 @@ class Rule:
         difference = found.accuracy.difference.value or 0.0
         # If nearly every image of the class has it, only changed images can tell. If few have it, their accuracy
         # alone hardly can, but what an artefact moves can, if no other class has it or others become the class by it.
-        may = self.may_differ(found) or difference >= self.least_difference
+        may = self.may_differ(found) or self.hidden(found) or difference >= self.least_difference
         few = may and ((self.own(found) and strong >= self.enough) or self.takes(found, proofs))
         # What is drawn on images is no part of what they show, even if enough else shows their class.
         spares = found.candidate.by_removal or self.spared(found, interventions) is not None
@@ -268,8 +281,10 @@ class Rule:
 
         None if too few images show that, or if none was changed so. A removal that leaves most of it in place does
         not show it: a grey picture has no colours to strengthen. Only what pictures show by themselves, such as rain,
-        is spared by that, too.
+        is spared by that, too. Nor does the removal of one tile show it: others of the image may have the same.
         """
+        if found.candidate.seen_in == TILE:
+            return None
         return next(
             (
                 one
