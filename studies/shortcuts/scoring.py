@@ -25,7 +25,8 @@ Row = dict[str, Any]
 class Told:
     """What a method says about a class: its word, what it calls it, the places of the images, and what proves it.
 
-    `alike` are the places of further images, which it only takes to be like them.
+    `alike` are the places of further images, which it only takes to be like them. `explained` says how far what it
+    calls it explains how these images look, None if it does not say.
     """
 
     class_number: int
@@ -35,6 +36,7 @@ class Told:
     images: tuple[int, ...]
     proven_by: str = ""
     alike: tuple[int, ...] = ()
+    explained: float | None = None
 
 
 def effects(network: Network, planted: Planted, decision: Decision) -> list[Row]:
@@ -118,6 +120,7 @@ def judge(rows: Sequence[Row], told: Iterable[Told], planted: Planted, method: s
                 "jaccard": jaccard(one.images, right) if row["family"] else None,
                 "alike": len(one.alike),
                 "jaccard_with_alike": jaccard((*one.images, *one.alike), right) if row["family"] else None,
+                "explained": one.explained,
                 "named": bool(row["family"]) and is_named(ALL[row["family"]], one),
             }
             for one in mine

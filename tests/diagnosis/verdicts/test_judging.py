@@ -224,7 +224,9 @@ def test_where_nearly_every_image_has_it_the_few_others_say_nothing() -> None:
     assert found.word == SHORTCUT
     assert found.association.accuracy.difference.value == 0
     half = candidate(marked & (np.arange(len(marked)) % 2 == 0))
-    assert judge(examined(reads_the_mark, images), [half]) == ()
+    [found] = judge(examined(reads_the_mark, images), [half])
+    assert found.word == SHORTCUT
+    assert judge(examined(reads_the_shade, images), [half]) == ()
 
 
 def test_what_taking_it_off_spoils_anyway_proves_nothing() -> None:
@@ -457,6 +459,33 @@ def test_of_names_the_one_that_explains_how_the_images_look_is_told_though_it_mo
     assert (found.candidate.words, found.also) == ("dark midtones", ("bluish cast",))
     [found] = judging._merged(seen, [proven(bluish, 0.9), proven(dark, 0.2)])
     assert found.candidate.words == "bluish cast"
+
+
+def test_how_far_a_name_explains_how_its_images_look_is_measured(photographs: Photographs) -> None:
+    pictures, each = photographs(180, side=24), 60
+    labels = np.repeat(np.arange(3), each)
+    marked = (labels == 0) & (np.arange(3 * each) % 2 == 0)
+    darker, casting = DARK_GAMMA.edit(-1.1), BLUER.edit(40.0)
+    pixels = [darker(one) if marked[i] else one for i, one in enumerate(pictures)]
+    held = MemoryImages(torch.stack(pixels), ("",) * len(pixels))
+    images = ImageSet("photographs", "test", CLASSES, labels, held)
+
+    def reads_darkness(tiles: Tensor) -> Tensor:
+        return torch.stack([0.35 - tiles.mean((1, 2, 3)), *[torch.zeros(len(tiles))] * 2], dim=1)
+
+    classifier = Classifier.of(reads_darkness, classes=CLASSES, tile=24, mean=0.0, std=1.0, input_range="0-1")
+    decision = Decision(TiledModel(classifier, tile=24), "full-pass")
+    seen = Examined(images, decision, np.where(marked, 0, 1), choosing_half(labels))
+    dark = replace(candidate(marked), attribute="midtones", words="dark midtones", put_on=darker)
+    named = {"put_on": darker, "take_off": None}
+    fitting, unfitting, drawn = (
+        judge(seen, [replace(dark, **(named | changed))])[0].explained
+        for changed in ({}, {"named_by": lambda: casting}, {"drawn": True})
+    )
+    assert fitting is not None
+    assert unfitting is not None
+    assert fitting > 0.8 > 0.5 > unfitting
+    assert drawn is None
 
 
 def test_what_was_found_without_a_property_in_mind_is_told_by_what_has_one_though_that_moves_less() -> None:

@@ -106,6 +106,16 @@ def test_of_two_classes_it_is_said_what_the_same_change_takes_from_the_class(kin
     assert said.endswith("(the same change takes 3 % of images of deer to the other class)")
 
 
+def test_a_name_that_tells_little_of_its_images_is_said_to_be_none() -> None:
+    for explained, said in ((0.49, "49 %"), (-0.3, "0 %")):
+        found = replace(VERDICT, explained=explained)
+        assert found.told == "something without a fitting name, found as: 8-pixel blocks"
+        assert f"its name tells only {said} of how these images differ from others" in found.sentence("deer")
+    for fitting in (None, 0.5, 1.1):
+        found = replace(VERDICT, explained=fitting)
+        assert (found.told, found.sentence("deer")) == ("8-pixel blocks", VERDICT.sentence("deer"))
+
+
 def test_what_its_images_may_picture_is_said_plainly() -> None:
     """Also where an older version wrote the verdict, without what is missing."""
     found = replace(VERDICT, verdict=SUSPECT, pictured=True)

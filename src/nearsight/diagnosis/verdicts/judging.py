@@ -12,7 +12,7 @@ from nearsight.diagnosis.attributes.explaining import FEWEST, Recogniser
 from nearsight.diagnosis.attributes.learned import with_learned_edit
 from nearsight.diagnosis.attributes.likened import as_strong
 from nearsight.diagnosis.attributes.pictured import apart_otherwise
-from nearsight.diagnosis.candidates import ANY_CAUSE, TILE, Candidate, Examined
+from nearsight.diagnosis.candidates import ANY_CAUSE, IMAGE, TILE, Candidate, Examined
 from nearsight.diagnosis.repeats.wording import MARK
 from nearsight.diagnosis.verdicts.alike import alike
 from nearsight.diagnosis.verdicts.associations import Association, associate
@@ -58,7 +58,8 @@ class Judged:
     over all candidates at which it is believed. `also` are the words of other candidates that some of the same
     images have. `alike` are further images that the classifier takes for the class in the same way, bool (n,), None
     where that was not asked. `taught` is the candidate with the edit that was learned from its images, if one was.
-    `proven_by` is the kind of the intervention that proves it, "" if none does.
+    `proven_by` is the kind of the intervention that proves it, "" if none does. `explained` says how far its name
+    explains how its images look (`Recogniser.explained`), None if that is not known.
     """
 
     association: Association
@@ -70,6 +71,7 @@ class Judged:
     taught: Candidate | None = None
     proven_by: str = ""
     alike: NDArray[np.bool_] | None = None
+    explained: float | None = None
 
     @property
     def candidate(self) -> Candidate:
@@ -145,7 +147,7 @@ def judge(
         replace(one, alike=alike(examined, one.candidate, _explained(merged, one.candidate)))
         if one.word == SHORTCUT
         else one
-        for one in merged
+        for one in (replace(each, explained=_explained_by_name(examined, each)) for each in merged)
     ]
     return tuple(sorted(kept, key=lambda one: (one.word != SHORTCUT, -one.weight)))
 
@@ -347,10 +349,7 @@ def _named(examined: Examined, best: Judged, same: Sequence[Judged]) -> Judged:
     ]
     if len({one.candidate.words for one in able}) == 1 or examined.parted is not None:
         return best
-    others = ~np.any([one.candidate.has for one in able], axis=0)
-    own = others & (examined.labels == best.candidate.class_number)
-    enough = (own & examined.choosing).sum() >= FEWEST
-    recogniser = Recogniser.of(examined, mine & has, own if enough else others)
+    recogniser = _recogniser(examined, best.candidate, np.any([one.candidate.has for one in able], axis=0))
     if recogniser is None:
         return min(able, key=lambda one: one.candidate.causes)
     explained = [
@@ -361,6 +360,29 @@ def _named(examined: Examined, best: Judged, same: Sequence[Judged]) -> Judged:
         min(near, key=lambda k: (able[k].candidate.causes, _may_be_anywhere(able[k]), -explained[k]))
     ]
     return best if named.candidate.words == best.candidate.words else named
+
+
+def _explained_by_name(examined: Examined, judged: Judged) -> float | None:
+    """Return how far what a verdict's words say takes other images to those that have it; None if that is not known.
+
+    What is drawn on images changes a small part of each, and what is proven without a name has none.
+    """
+    candidate = judged.candidate
+    of_images = candidate.seen_in == IMAGE and not candidate.drawn and candidate.attribute != MARK
+    if not of_images or judged.proven_by in UNNAMED or examined.parted is not None:
+        return None
+    edit = candidate.as_named
+    if edit is None or (recogniser := _recogniser(examined, candidate, candidate.has)) is None:
+        return None
+    return recogniser.explained(edit)
+
+
+def _recogniser(examined: Examined, candidate: Candidate, having: NDArray[np.bool_]) -> Recogniser | None:
+    """Return what tells a candidate's images from the class's others, or from all others if these are too few."""
+    mine = examined.labels == candidate.class_number
+    own = mine & ~having
+    enough = (own & examined.choosing).sum() >= FEWEST
+    return Recogniser.of(examined, mine & candidate.has, own if enough else ~having)
 
 
 def _least_moved(one: Judged) -> float:

@@ -318,6 +318,7 @@ def _verdict(examined: Examined, judged: Judged, images: int, *, drawn: bool = T
         and candidate.pictured
         and RULE.decides(found, judged.interventions),
         missing=RULE.missing(found, judged.interventions) if judged.word != SHORTCUT else (),
+        explained=judged.explained,
         compared=_compared(examined, judged, examples, beside) if drawn else None,
     )
 
@@ -475,6 +476,7 @@ VERDICTS: Part[Seen, Verdicts] = Part(
                 Column("artefact", "bool"),
                 Column("pictured", "bool"),
                 Column("missing", "list<string>"),
+                Column("explained", "float64"),
                 Column("images", PLACES),
                 Column("alike", PLACES),
                 Column("share", ESTIMATE),

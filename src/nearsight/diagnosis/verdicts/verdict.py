@@ -21,6 +21,7 @@ NAMELESS = {
     LEARNED: "fine detail without a name",
     INNER: "something without a name that the network's inner layers see",
 }
+UNFITTING = "something without a fitting name"
 # From this share on of what images have, what is added is as strong.
 AS_STRONG = 0.8
 # How many times stronger the difference that an edit makes is shown, and the longest side of these pictures.
@@ -134,7 +135,8 @@ class Verdict:
     with where a layer sees it. `alike` are further images of the class, which do not look as if they had it, but
     which the classifier takes for the class in the same way; no figure counts them. `missing` says in words what
     keeps a suspect from being a shortcut; nothing if an older version wrote it. `compared` shows it in images, with
-    it and without it, if no `place` and no other picture does.
+    it and without it, if no `place` and no other picture does. `explained` says how far the class's other images come
+    to look like these if they are edited as `words` say: 0 not at all, 1 as much as these; None if that is not known.
     """
 
     class_number: int
@@ -162,6 +164,7 @@ class Verdict:
     alike: tuple[int, ...] = ()
     missing: tuple[str, ...] = ()
     compared: Compared | None = None
+    explained: float | None = None
 
     @property
     def may_be_the_class(self) -> bool:
@@ -205,9 +208,17 @@ class Verdict:
         return tuple(index for index in self.images if index not in alike)
 
     @property
+    def unfitting(self) -> str:
+        """That its name tells little of what sets its images apart, a sentence; "" if it tells more, or is none."""
+        if self.explained is None or self.explained >= RULE.least_way:
+            return ""
+        told = points(max(0.0, self.explained), 0)
+        return f"its name tells only {told} % of how these images differ from others, so look at them"
+
+    @property
     def told(self) -> str:
         """What it is, in words; of what is proven without a name, that it has none, and what it was found as."""
-        nameless = NAMELESS.get(self.proven_by)
+        nameless = UNFITTING if self.unfitting else NAMELESS.get(self.proven_by)
         return self.words if nameless is None else f"{nameless}, found as: {self.words}"
 
     def sentence(self, class_name: str) -> str:
@@ -239,7 +250,7 @@ class Verdict:
                 f"; {counted(more, 'more image')} {agreeing(more, 'is', 'are')} taken for {class_name} in the same "
                 "way, and may have it too"
             )
-        return f"{said}; {self.why_suspect}" if self.why_suspect else said
+        return "; ".join(filter(None, (said, self.unfitting, self.why_suspect)))
 
     def proofs(self, class_name: str) -> tuple[str, ...]:
         """Say what the interventions showed, one sentence each."""
