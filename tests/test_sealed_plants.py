@@ -13,6 +13,7 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 from studies.shortcuts import ALL_WITHHELD, add_options, design, families_of, networks
+from studies.shortcuts.borrowed import BORROWED
 from studies.shortcuts.eighth_withheld import EIGHTH_WITHHELD
 from studies.shortcuts.families import FAMILIES
 from studies.shortcuts.fifth_withheld import FIFTH_WITHHELD
@@ -85,8 +86,21 @@ def test_a_plant_grows_with_its_strength_and_is_the_same_at_each_call(family: Fa
         assert torch.equal(planted[-1][:, :, inside], pictures[:, :, inside])
 
 
+@pytest.mark.parametrize("family", BORROWED, ids=lambda family: family.name)
+def test_a_borrowed_plant_changes_pictures_and_is_the_same_at_each_call(family: Family) -> None:
+    pytest.importorskip("albumentations", reason="the extra `studies` is not installed")
+    pictures = _pictures(32)
+    before = pictures.clone()
+    for strength in range(STRENGTHS):
+        planted = _planted(family, strength, pictures)
+        assert (planted.shape, planted.dtype) == (pictures.shape, pictures.dtype)
+        assert not torch.equal(planted, pictures)
+        assert torch.equal(planted, _planted(family, strength, pictures))
+    assert torch.equal(pictures, before)
+
+
 def test_families_have_names_of_their_own_and_words_in_lower_case() -> None:
-    lists = (FAMILIES, HELD_OUT, UNSEEN, SEALED, *ALL_WITHHELD)
+    lists = (FAMILIES, HELD_OUT, UNSEEN, SEALED, *ALL_WITHHELD, BORROWED)
     assert len(ALL) == sum(map(len, lists))
     assert all(word == word.lower() for family in ALL.values() for word in family.words)
 

@@ -28,6 +28,7 @@ from nearsight.statistics.writing import points
 from nearsight.write import write_json
 from studies.rows import read_rows, unmeasured, write_rows
 from studies.shortcuts import peers
+from studies.shortcuts.borrowed import BORROWED
 from studies.shortcuts.families import FAMILIES
 from studies.shortcuts.held_out import HELD_OUT
 from studies.shortcuts.networks import (
@@ -70,6 +71,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     only = parser.add_mutually_exclusive_group()
     only.add_argument("--unseen", action="store_true", help="plants of the families of `unseen` alone")
     only.add_argument("--sealed", action="store_true", help="plants of the families of `sealed` alone")
+    only.add_argument(
+        "--borrowed", action="store_true", help="plants that a library of augmentations makes alone"
+    )
     only.add_argument(
         "--withheld",
         nargs="?",
@@ -140,6 +144,8 @@ def families_of(arguments: argparse.Namespace) -> tuple[Sequence[Family], Sequen
     if arguments.withheld:
         withheld = ALL_WITHHELD[arguments.withheld - 1]
         return withheld[::2], withheld[1::2]
+    if arguments.borrowed:
+        return BORROWED[::2], BORROWED[1::2]
     if arguments.sealed:
         return SEALED[::2], SEALED[1::2]
     return (UNSEEN, UNSEEN) if arguments.unseen else (FAMILIES, HELD_OUT)
@@ -243,7 +249,16 @@ def diagnosed(bound: TiledModel, planted: Planted) -> list[Told]:
         return []
     verdicts: Any = found["verdicts"]
     return [
-        Told(one.class_number, one.verdict, one.attribute, one.words, one.ruled, one.proven_by, one.alike)
+        Told(
+            one.class_number,
+            one.verdict,
+            one.attribute,
+            one.words,
+            one.ruled,
+            one.proven_by,
+            one.alike,
+            one.explained,
+        )
         for one in verdicts.verdicts
     ]
 

@@ -18,6 +18,7 @@ from nearsight.data import ImageSet, ImageSets, MemoryImages
 from nearsight.data.regions import MaskRegions
 from nearsight.runs import RESULT, Run
 from nearsight.settings import Machine, make_recipe
+from studies.shortcuts.borrowed import BORROWED
 from studies.shortcuts.eighth_withheld import EIGHTH_WITHHELD
 from studies.shortcuts.families import FAMILIES
 from studies.shortcuts.fifth_withheld import FIFTH_WITHHELD
@@ -44,7 +45,7 @@ ALL_WITHHELD = (
 )
 ALL = {
     family.name: family
-    for families in (FAMILIES, HELD_OUT, UNSEEN, SEALED, *ALL_WITHHELD)
+    for families in (FAMILIES, HELD_OUT, UNSEEN, SEALED, *ALL_WITHHELD, BORROWED)
     for family in families
 }
 SETS = ("stl10", "cifar10", "tiny-imagenet-40")
