@@ -20,6 +20,7 @@ from studies.shortcuts.fifth_withheld import FIFTH_WITHHELD
 from studies.shortcuts.fourth_withheld import FOURTH_WITHHELD
 from studies.shortcuts.held_out import HELD_OUT
 from studies.shortcuts.networks import ALL, CLASSES, Network, Plant, plant
+from studies.shortcuts.ninth_withheld import NINTH_WITHHELD
 from studies.shortcuts.plants import STRENGTHS, Family, apply
 from studies.shortcuts.sealed import SEALED
 from studies.shortcuts.second_withheld import SECOND_WITHHELD
@@ -127,8 +128,9 @@ def test_sixteen_networks_hold_each_sealed_family_at_each_strength(monkeypatch: 
         (["--withheld", "6"], SIXTH_WITHHELD),
         (["--withheld", "7"], SEVENTH_WITHHELD),
         (["--withheld", "8"], EIGHTH_WITHHELD),
+        (["--withheld", "9"], NINTH_WITHHELD),
     ],
-    ids=("none", "unseen", "sealed", "withheld", *(f"withheld {k}" for k in range(1, 9))),
+    ids=("none", "unseen", "sealed", "withheld", *(f"withheld {k}" for k in range(1, 10))),
 )
 def test_options_choose_the_families(options: list[str], families: tuple[Family, ...]) -> None:
     parser = argparse.ArgumentParser()
@@ -177,6 +179,10 @@ def test_options_choose_the_families(options: list[str], families: tuple[Family,
             ((57, (EIGHTH_WITHHELD[::2], EIGHTH_WITHHELD[1::2])),),
             "3f9d3e4c91afe7b2bd8cca55270005d73211f1523a05fc18e1d99462ee01fc82",
         ),
+        (
+            ((58, (NINTH_WITHHELD[::2], NINTH_WITHHELD[1::2])),),
+            "202906a10d48d0652a0b3ae91c47da989d2674e5eb2ef39c91dae848b478faa9",
+        ),
     ],
     ids=(
         "to the ninth",
@@ -187,6 +193,7 @@ def test_options_choose_the_families(options: list[str], families: tuple[Family,
         "sixth withheld",
         "seventh withheld",
         "eighth withheld",
+        "ninth withheld",
     ),
 )
 def test_draws_that_were_measured_stay_the_same(

@@ -5,8 +5,8 @@ shares; the other classes stay clean. Networks without plants, with permuted lab
 measured as well. Some of the families were kept from whoever built the rules of the first two draws (`held_out`),
 others were written when the rules were fixed (`unseen`), others by someone who had not read the rules (`sealed`),
 and others when rules had been built on the failures of all these (`withheld`, and later `second_withheld`,
-`third_withheld`, `fourth_withheld`, `fifth_withheld`, `sixth_withheld`, `seventh_withheld` and
-`eighth_withheld`). Trained networks stay on disk if requested, and results are written as they come, one line per
+`third_withheld`, `fourth_withheld`, `fifth_withheld`, `sixth_withheld`, `seventh_withheld`, `eighth_withheld` and
+`ninth_withheld`). Trained networks stay on disk if requested, and results are written as they come, one line per
 class, so that the study can be stopped and continued.
 """
 
@@ -81,7 +81,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         const=1,
         choices=range(1, len(ALL_WITHHELD) + 1),
         metavar="SET",
-        help="plants of withheld families alone: the first set (default) to the eighth",
+        help="plants of withheld families alone: the first set (default) to the ninth",
     )
     parser.add_argument("--sets", nargs="+", default=list(SETS), choices=SETS)
     parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=KINDS)

@@ -24,6 +24,7 @@ from studies.shortcuts.families import FAMILIES
 from studies.shortcuts.fifth_withheld import FIFTH_WITHHELD
 from studies.shortcuts.fourth_withheld import FOURTH_WITHHELD
 from studies.shortcuts.held_out import HELD_OUT
+from studies.shortcuts.ninth_withheld import NINTH_WITHHELD
 from studies.shortcuts.plants import Change, Family, apply
 from studies.shortcuts.sealed import SEALED
 from studies.shortcuts.second_withheld import SECOND_WITHHELD
@@ -42,6 +43,7 @@ ALL_WITHHELD = (
     SIXTH_WITHHELD,
     SEVENTH_WITHHELD,
     EIGHTH_WITHHELD,
+    NINTH_WITHHELD,
 )
 ALL = {
     family.name: family
