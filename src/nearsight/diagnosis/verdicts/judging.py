@@ -141,13 +141,16 @@ def judge(
     if undisturbed:
         judged = _judged(found, proofs | undisturbed, edits)
     merged = list(_merged(examined, [one for one in judged if one.word != NOTHING]))
+    for done, one in enumerate(merged, start=1):
+        merged[done - 1] = replace(one, explained=_explained_by_name(examined, one))
+        examined.progress.count("comparing images with what their names say", done, len(merged))
     # Without a proof there is no reason to think that the classifier goes by it, and what is part of the object is
     # in more images that it takes in the same way than have what was found.
     kept = [
         replace(one, alike=alike(examined, one.candidate, _explained(merged, one.candidate)))
         if one.word == SHORTCUT
         else one
-        for one in (replace(each, explained=_explained_by_name(examined, each)) for each in merged)
+        for one in merged
     ]
     return tuple(sorted(kept, key=lambda one: (one.word != SHORTCUT, -one.weight)))
 
