@@ -477,15 +477,18 @@ def test_how_far_a_name_explains_how_its_images_look_is_measured(photographs: Ph
     decision = Decision(TiledModel(classifier, tile=24), "full-pass")
     seen = Examined(images, decision, np.where(marked, 0, 1), choosing_half(labels))
     dark = replace(candidate(marked), attribute="midtones", words="dark midtones", put_on=darker)
-    named = {"put_on": darker, "take_off": None}
+    [found] = judge(seen, [replace(dark, take_off=None)])
     fitting, unfitting, drawn = (
-        judge(seen, [replace(dark, **(named | changed))])[0].explained
+        judging._explained_by_name(
+            seen, replace(found, association=associate(seen, replace(dark, **changed)))
+        )
         for changed in ({}, {"named_by": lambda: casting}, {"drawn": True})
     )
     assert fitting is not None
     assert unfitting is not None
     assert fitting > 0.8 > 0.5 > unfitting
     assert drawn is None
+    assert found.explained == fitting
 
 
 def test_what_was_found_without_a_property_in_mind_is_told_by_what_has_one_though_that_moves_less() -> None:
