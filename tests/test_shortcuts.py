@@ -21,6 +21,10 @@ from studies.shortcuts.networks import (
 from studies.shortcuts.scoring import SHORTCUT, effects, found_by, jaccard, judge
 
 import nearsight
+from nearsight.diagnosis.attributes import answers
+from nearsight.diagnosis.attributes.answers import MORE
+from nearsight.diagnosis.attributes.more_edits import OTHERS
+from nearsight.diagnosis.attributes.photo.catalogue import photo_edits
 from nearsight.diagnosis.decision import Decision
 from nearsight.evidence import TiledModel
 
@@ -28,6 +32,10 @@ from nearsight.evidence import TiledModel
 def test_two_planted_shortcuts_are_found_named_and_no_others(
     real_data: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # As users have it, with all edits that the classifier is asked about.
+    monkeypatch.setattr(answers, "photo_edits", photo_edits)
+    monkeypatch.setattr(answers, "OTHERS", OTHERS)
+    monkeypatch.setattr(answers, "MORE", MORE)
     # Of three classes, some of the thousand images that were meant for testing: others would only have to be decoded.
     monkeypatch.setattr(networks, "CLASSES", 3)
     images = nearsight.load(real_data("cifar10") / "test.parquet")["test"]

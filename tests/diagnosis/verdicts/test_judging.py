@@ -434,21 +434,28 @@ def test_of_names_that_move_alike_the_one_with_fewer_causes_is_told(fewer: int, 
     assert found.candidate.words == "a white mark at the top left corner"
 
 
-def test_of_names_the_one_that_explains_how_the_images_look_is_told_though_it_moves_less(
-    photographs: Photographs,
-) -> None:
+DARKER, CASTING = DARK_GAMMA.edit(-1.1), BLUER.edit(40.0)
+
+
+def with_dark_ones(photographs: Photographs) -> tuple[ImageSet, np.ndarray]:
+    """Return photographs of three classes, of which every other one of the first is darker, and which ones are."""
     pictures, each = photographs(180, side=24), 60
     labels = np.repeat(np.arange(3), each)
     marked = (labels == 0) & (np.arange(3 * each) % 2 == 0)
-    darker, casting = DARK_GAMMA.edit(-1.1), BLUER.edit(40.0)
-    pixels = [darker(one) if marked[i] else one for i, one in enumerate(pictures)]
+    pixels = [DARKER(one) if marked[i] else one for i, one in enumerate(pictures)]
     held = MemoryImages(torch.stack(pixels), ("",) * len(pixels))
-    images = ImageSet("photographs", "test", CLASSES, labels, held)
+    return ImageSet("photographs", "test", CLASSES, labels, held), marked
+
+
+def test_of_names_the_one_that_explains_how_the_images_look_is_told_though_it_moves_less(
+    photographs: Photographs,
+) -> None:
+    images, marked = with_dark_ones(photographs)
     bound = TiledModel(lambda tiles: tiles.mean((2, 3)), tile=24, classes=CLASSES)
     decision = Decision(bound, "full-pass")
-    seen = Examined(images, decision, np.where(marked, 0, 1), choosing_half(labels))
-    dark = replace(candidate(marked), attribute="midtones", words="dark midtones", put_on=darker)
-    bluish = replace(candidate(marked), attribute="cast", words="bluish cast", put_on=casting)
+    seen = Examined(images, decision, np.where(marked, 0, 1), choosing_half(images.labels))
+    dark = replace(candidate(marked), attribute="midtones", words="dark midtones", put_on=DARKER)
+    bluish = replace(candidate(marked), attribute="cast", words="bluish cast", put_on=CASTING)
     moved = Intervention("transplanted", *[Estimate(0.0, 0.0, 0.1, 9)] * 3, images=9, p=0.0)
 
     def proven(one: Candidate, share: float) -> Judged:
@@ -462,27 +469,21 @@ def test_of_names_the_one_that_explains_how_the_images_look_is_told_though_it_mo
 
 
 def test_how_far_a_name_explains_how_its_images_look_is_measured(photographs: Photographs) -> None:
-    pictures, each = photographs(180, side=24), 60
-    labels = np.repeat(np.arange(3), each)
-    marked = (labels == 0) & (np.arange(3 * each) % 2 == 0)
-    darker, casting = DARK_GAMMA.edit(-1.1), BLUER.edit(40.0)
-    pixels = [darker(one) if marked[i] else one for i, one in enumerate(pictures)]
-    held = MemoryImages(torch.stack(pixels), ("",) * len(pixels))
-    images = ImageSet("photographs", "test", CLASSES, labels, held)
+    images, marked = with_dark_ones(photographs)
 
     def reads_darkness(tiles: Tensor) -> Tensor:
         return torch.stack([0.35 - tiles.mean((1, 2, 3)), *[torch.zeros(len(tiles))] * 2], dim=1)
 
     classifier = Classifier.of(reads_darkness, classes=CLASSES, tile=24, mean=0.0, std=1.0, input_range="0-1")
     decision = Decision(TiledModel(classifier, tile=24), "full-pass")
-    seen = Examined(images, decision, np.where(marked, 0, 1), choosing_half(labels))
-    dark = replace(candidate(marked), attribute="midtones", words="dark midtones", put_on=darker)
+    seen = Examined(images, decision, np.where(marked, 0, 1), choosing_half(images.labels))
+    dark = replace(candidate(marked), attribute="midtones", words="dark midtones", put_on=DARKER)
     [found] = judge(seen, [replace(dark, take_off=None)])
     fitting, unfitting, drawn = (
         judging._explained_by_name(
             seen, replace(found, association=associate(seen, replace(dark, **changed)))
         )
-        for changed in ({}, {"named_by": lambda: casting}, {"drawn": True})
+        for changed in ({}, {"named_by": lambda: CASTING}, {"drawn": True})
     )
     assert fitting is not None
     assert unfitting is not None

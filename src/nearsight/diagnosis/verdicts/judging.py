@@ -140,10 +140,11 @@ def judge(
     }
     if undisturbed:
         judged = _judged(found, proofs | undisturbed, edits)
-    merged = list(_merged(examined, [one for one in judged if one.word != NOTHING]))
-    for done, one in enumerate(merged, start=1):
-        merged[done - 1] = replace(one, explained=_explained_by_name(examined, one))
-        examined.progress.count("comparing images with what their names say", done, len(merged))
+    merged = []
+    unexplained = list(_merged(examined, [one for one in judged if one.word != NOTHING]))
+    for done, one in enumerate(unexplained, start=1):
+        merged.append(replace(one, explained=_explained_by_name(examined, one)))
+        examined.progress.count("comparing images with what their names say", done, len(unexplained))
     # Without a proof there is no reason to think that the classifier goes by it, and what is part of the object is
     # in more images that it takes in the same way than have what was found.
     kept = [

@@ -21,7 +21,8 @@ NAMELESS = {
     LEARNED: "fine detail without a name",
     INNER: "something without a name that the network's inner layers see",
 }
-UNFITTING = "something without a fitting name"
+# A name that tells less than this share of how its images look does not fit.
+FITS, UNFITTING = 0.5, "something without a fitting name"
 # From this share on of what images have, what is added is as strong.
 AS_STRONG = 0.8
 # How many times stronger the difference that an edit makes is shown, and the longest side of these pictures.
@@ -210,7 +211,7 @@ class Verdict:
     @property
     def unfitting(self) -> str:
         """That its name tells little of what sets its images apart, a sentence; "" if it tells more, or is none."""
-        if self.explained is None or self.explained >= RULE.least_way:
+        if self.explained is None or self.explained >= FITS:
             return ""
         told = points(max(0.0, self.explained), 0)
         return f"its name tells only {told} % of how these images differ from others, so look at them"

@@ -7,6 +7,8 @@ import numpy as np
 
 from nearsight.diagnosis.attributes.edits import Floats, Pixels, Way
 
+# What is laid over a picture is not quite white or black.
+LIGHT, DARK = (245.0,) * 3, (15.0,) * 3
 _SHARES = (0.15, 0.25, 0.4, 0.6, 0.8, 1.0)
 
 

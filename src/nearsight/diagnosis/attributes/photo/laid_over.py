@@ -7,7 +7,7 @@ import numpy as np
 from nearsight.diagnosis.attributes.edits import Floats, Pixels, Way, axes, random_for
 from nearsight.diagnosis.attributes.kinds import LAID_OVER
 from nearsight.diagnosis.attributes.likeness import Likeness
-from nearsight.diagnosis.attributes.photo.blending import by_shares, toward
+from nearsight.diagnosis.attributes.photo.blending import DARK, LIGHT, by_shares, toward
 from nearsight.diagnosis.attributes.photo.sampling import places
 
 # How opaque streaks are.
@@ -109,7 +109,7 @@ def _sparkling(pixels: Pixels, number: float) -> Floats:
     for top, left in random.uniform(0, down.shape, (int(number), 2)):
         rows, columns = np.abs(down - top), np.abs(across - left)
         star = np.maximum(star, np.exp(-(rows + columns) / reach - rows * columns / 2))
-    return toward(pixels, _LIGHT, star)
+    return toward(pixels, LIGHT, star)
 
 
 def _printed(pixels: Pixels) -> Floats:
@@ -122,24 +122,23 @@ def _printed(pixels: Pixels) -> Floats:
 _AMPLITUDES, _NUMBERS = (4, 8, 12, 18, 26, 40, 60), (4, 8, 14, 24, 40, 70)
 _SHARES, _COVERED = (0.2, 0.35, 0.5, 0.7, 0.9), (0.04, 0.08, 0.15, 0.25, 0.4)
 _FEW = (2, 4, 8, 14, 24)
-_LIGHT, _DARK = (245.0,) * 3, (15.0,) * 3
 
 OVERLAYS = (
     *(
         Likeness(LAID_OVER, words, Way(words, partial(_streaked, tone), _NUMBERS), (24,))
-        for words, tone in (("light streaks, as of rain", _LIGHT), ("dark streaks", _DARK))
+        for words, tone in (("light streaks, as of rain", LIGHT), ("dark streaks", DARK))
     ),
     *(
         Likeness(LAID_OVER, words, Way(words, partial(_spotted, tone, share), _NUMBERS), (24,))
         for words, share, tone in (
-            ("light spots, as of snow", 0.85, _LIGHT),
-            ("faint light spots", 0.35, _LIGHT),
-            ("dark spots, as of dust", 0.85, _DARK),
+            ("light spots, as of snow", 0.85, LIGHT),
+            ("faint light spots", 0.35, LIGHT),
+            ("dark spots, as of dust", 0.85, DARK),
         )
     ),
     *(
         Likeness(LAID_OVER, words, Way(words, partial(_lined, tone), _SHARES), (0.5,))
-        for words, tone in (("one light line", _LIGHT), ("one dark line", _DARK))
+        for words, tone in (("one light line", LIGHT), ("one dark line", DARK))
     ),
     *(
         Likeness(LAID_OVER, words, Way(words, partial(_patched, tone), _COVERED), (0.15,))

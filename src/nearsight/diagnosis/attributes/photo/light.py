@@ -10,6 +10,7 @@ from nearsight.diagnosis.attributes import edits
 from nearsight.diagnosis.attributes.edits import Floats, Pixels, Way, axes, random_for
 from nearsight.diagnosis.attributes.kinds import UNEVEN_CAST, UNEVEN_LIGHT
 from nearsight.diagnosis.attributes.likeness import Likeness
+from nearsight.diagnosis.attributes.photo.sampling import smooth_field
 
 # How far light from an edge reaches, where a side is at 1.
 _REACH = 0.5
@@ -18,10 +19,8 @@ _FOG = 235
 
 
 def _field(pixels: Pixels, reach: float) -> Floats:
-    """Return a smooth random field of mean 0 and spread 1, float32 (H, W)."""
-    sigma = reach * min(pixels.shape[1:])
-    field = gaussian_filter(random_for(pixels).normal(size=pixels.shape[1:]), sigma, mode="wrap")
-    return np.asarray((field - field.mean()) / max(field.std(), 1e-9), dtype=np.float32)
+    """Return a smooth random field that reaches as far as a share of the shorter side."""
+    return smooth_field(pixels, reach * min(pixels.shape[1:]))
 
 
 def _dappled(reach: float, pixels: Pixels, octaves: float) -> Floats:

@@ -3,15 +3,14 @@
 from functools import partial
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 from nearsight.diagnosis.attributes.edits import Floats, Pixels, Way, random_for
 from nearsight.diagnosis.attributes.kinds import LAID_OVER, MATERIAL
 from nearsight.diagnosis.attributes.likeness import Likeness
-from nearsight.diagnosis.attributes.photo.blending import toward
-from nearsight.diagnosis.attributes.photo.sampling import places
+from nearsight.diagnosis.attributes.photo.blending import DARK, LIGHT, toward
+from nearsight.diagnosis.attributes.photo.sampling import places, smooth_field
 
-_LIGHT, _DARK, _BROWN = (245.0,) * 3, (15.0,) * 3, (70.0, 50.0, 30.0)
+_BROWN = (70.0, 50.0, 30.0)
 # Nets and walls have so many cells to the shorter side.
 _CELLS = 6
 
@@ -70,8 +69,7 @@ def _creased(pixels: Pixels, octaves: float) -> Floats:
 
 def _splashed(tone: tuple[float, ...], pixels: Pixels, share: float) -> Floats:
     """Cover a share of a picture with splashes."""
-    sigma = max(1.0, min(pixels.shape[1:]) / 20)
-    field = gaussian_filter(random_for(pixels).normal(size=pixels.shape[1:]), sigma, mode="wrap")
+    field = smooth_field(pixels, max(1.0, min(pixels.shape[1:]) / 20))
     return toward(pixels, tone, 0.85 * (field > np.quantile(field, 1 - share)))
 
 
@@ -112,10 +110,10 @@ MATERIALS = (
     *(
         Likeness(MATERIAL, words, Way(words, partial(change, tone), _OPAQUE), (0.4,))
         for words, change, tone in (
-            ("light joints, as of bricks", _walled, _LIGHT),
-            ("dark joints, as of bricks", _walled, _DARK),
-            ("a grid of thin light lines", _netted, _LIGHT),
-            ("a grid of thin dark lines", _netted, _DARK),
+            ("light joints, as of bricks", _walled, LIGHT),
+            ("dark joints, as of bricks", _walled, DARK),
+            ("a grid of thin light lines", _netted, LIGHT),
+            ("a grid of thin dark lines", _netted, DARK),
         )
     ),
     *(
@@ -130,8 +128,8 @@ MATERIALS = (
     *(
         Likeness(MATERIAL, words, Way(words, partial(_scratched, tone), _NUMBERS), (4,))
         for words, tone in (
-            ("upright light scratches, as on old films", _LIGHT),
-            ("upright dark scratches, as on old films", _DARK),
+            ("upright light scratches, as on old films", LIGHT),
+            ("upright dark scratches, as on old films", DARK),
         )
     ),
     Likeness(
@@ -139,7 +137,7 @@ MATERIALS = (
     ),
     *(
         Likeness(MATERIAL, words, Way(words, partial(_splashed, tone), _COVERED), (0.1,))
-        for words, tone in (("dark splashes, as of mud", _BROWN), ("light splashes", _LIGHT))
+        for words, tone in (("dark splashes, as of mud", _BROWN), ("light splashes", LIGHT))
     ),
     Likeness(MATERIAL, "drops on the lens", Way("drops", _dropped, _NUMBERS), (4,)),
     *(

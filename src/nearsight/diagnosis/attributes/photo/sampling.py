@@ -1,9 +1,9 @@
-"""Pictures read at other places than their pixels', with edges repeated."""
+"""Pictures read at other places than their pixels', with edges repeated, and random fields over them."""
 
 import numpy as np
-from scipy.ndimage import map_coordinates
+from scipy.ndimage import gaussian_filter, map_coordinates
 
-from nearsight.diagnosis.attributes.edits import Floats, Pixels
+from nearsight.diagnosis.attributes.edits import Floats, Pixels, random_for
 
 
 def places(pixels: Pixels) -> tuple[Floats, Floats]:
@@ -11,6 +11,12 @@ def places(pixels: Pixels) -> tuple[Floats, Floats]:
     height, width = pixels.shape[1:]
     down, across = np.indices((height, width), dtype=np.float32)
     return down, across
+
+
+def smooth_field(pixels: Pixels, sigma: float) -> Floats:
+    """Return a random field of mean 0 and spread 1 over a picture, float32 (H, W), smoothed by so many pixels."""
+    field = gaussian_filter(random_for(pixels).normal(size=pixels.shape[1:]), sigma, mode="wrap")
+    return np.asarray((field - field.mean()) / max(field.std(), 1e-9), dtype=np.float32)
 
 
 def read_at(pixels: Pixels, down: Floats, across: Floats) -> Floats:
