@@ -1,10 +1,10 @@
 """The start-up check: what is asked for is taken, a wrong bfloat16 is found, nothing is left behind."""
 
 import copy
-import time
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -31,10 +31,6 @@ class Spoiled(nn.Module):
             return logits
         if self.how == "raises":
             raise NotImplementedError
-        if self.how == "emulated":
-            busy_until = time.process_time() + 0.2
-            while time.process_time() < busy_until:
-                pass
         if self.how == "NaN gradients":
             logits.register_hook(lambda gradient: gradient * torch.nan)
         return {"garbage": 1 - 2 * logits, "NaN": logits * torch.nan}.get(self.how, logits)
@@ -62,64 +58,85 @@ def test_a_bfloat16_that_is_wrong_here_is_not_taken(how: str, reason: str) -> No
     assert reason in choice.reason
 
 
-def test_a_bfloat16_that_the_machine_emulates_is_not_taken() -> None:
-    choice = choose_precision("auto", Spoiled("emulated"), IMAGES)
+@pytest.fixture
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the processor one that multiplies twice as fast in bfloat16."""
+    monkeypatch.setattr(precision, "slowdown", lambda: 0.5)
+
+
+def test_where_matrix_products_are_slower_in_bfloat16_float32_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(precision, "slowdown", lambda: 1.7)
+    choice = choose_precision("auto", Spoiled("raises"), IMAGES)
     assert choice.precision == "float32"
-    assert "times as long here" in choice.reason
+    assert choice.reason == "this processor takes 1.7 times as long for a matrix product in bfloat16"
+
+
+def test_the_processor_is_asked_once_and_its_clock_alone_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(np.cumsum([*[0, 2] * 9, 0, 1, *[0, 3] * 9, 0, 0.5]).tolist())
+    monkeypatch.setattr(precision.time, "process_time", lambda: next(clock))
+    threads = torch.get_num_threads()
+    precision.slowdown.cache_clear()
+    try:
+        # The fastest product of each: one second in float32, and half of one in bfloat16.
+        assert [precision.slowdown(), precision.slowdown()] == [0.5, 0.5]
+    finally:
+        precision.slowdown.cache_clear()
+    assert torch.get_num_threads() == threads
 
 
 def test_other_work_on_a_gpu_does_not_change_the_choice(monkeypatch: pytest.MonkeyPatch) -> None:
     # Of 20 runs that shared a GPU, one was timed while another ran, and trained in float32 alone.
     same = {"logits": torch.ones(2), "gradients": torch.ones(2)}
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
-    monkeypatch.setattr(
-        precision, "_probe", lambda *given: (same, 0.09 if given[2] == torch.bfloat16 else 0.01)
-    )
+    monkeypatch.setattr(precision, "slowdown", lambda: 9.0)
+    monkeypatch.setattr(precision, "_probe", lambda *_: same)
     batch: Any = SimpleNamespace(device=torch.device("cuda"))
     choice = choose_precision("auto", nn.Identity(), batch)
     assert choice.precision == "bfloat16"
     assert choice.reason == "this GPU has it, and it is as exact as bfloat16 should be"
 
 
-def test_passes_that_are_shorter_than_the_clock_can_tell_take_some_time(
+def test_products_that_are_shorter_than_the_clock_can_tell_take_some_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(precision.time, "process_time", lambda: 7.0)
-    choice = choose_precision("auto", Spoiled("not at all"), IMAGES)
-    assert choice.reason.startswith("1.0 times as fast")
+    assert precision.slowdown.__wrapped__() == 1
 
 
+@pytest.mark.usefixtures("fast")
 def test_a_bfloat16_that_is_right_is_taken_with_its_reason() -> None:
-    choice = choose_precision("auto", Spoiled("not at all"), IMAGES, timed=False)
+    choice = choose_precision("auto", Spoiled("not at all"), IMAGES)
     assert choice.precision == "bfloat16"
     # Differences that are allowed would only alarm.
-    assert choice.reason.endswith(" times as fast as float32 here, and as exact as bfloat16 should be")
+    fast = (
+        "this processor multiplies matrices in it 2.0 times as fast, and it is as exact as bfloat16 should be"
+    )
+    assert choice.reason == fast
+    # Several processes may not ask: what one of them is told, the others are not.
+    choice = choose_precision("auto", Spoiled("not at all"), IMAGES, timed=False)
+    assert (choice.precision, choice.reason) == ("bfloat16", "it is as exact as bfloat16 should be")
 
 
+@pytest.mark.usefixtures("fast")
 def test_the_check_leaves_the_network_and_the_global_generator_alone() -> None:
     network = Spoiled("not at all").eval()
     before = copy.deepcopy(network.state_dict())
-    state, threads = torch.get_rng_state(), torch.get_num_threads()
+    state = torch.get_rng_state()
     choose_precision("auto", network, IMAGES)
-    assert torch.get_num_threads() == threads
     assert torch.get_rng_state().equal(state)
     assert not network.training
     assert all(parameter.grad is None for parameter in network.parameters())
     assert all(value.equal(before[name]) for name, value in network.state_dict().items())
 
 
-def test_a_long_check_says_how_long_before_it_begins(monkeypatch: pytest.MonkeyPatch, listener: Any) -> None:
-    same = {"logits": torch.ones(2), "gradients": torch.ones(2)}
-    for seconds, said in (
-        (0.05, []),
-        (
-            1.0,
-            [
-                "checking on 16 tiles whether bfloat16 is correct and fast here: up to 0:48 if the processor "
-                "emulates it"
-            ],
-        ),
-    ):
-        monkeypatch.setattr(precision, "_probe", lambda *_, seconds=seconds: (same, seconds))
-        choose_precision("auto", nn.Identity(), IMAGES, progress=listener)
-        assert listener.said == said
+@pytest.mark.usefixtures("fast")
+@pytest.mark.parametrize(("seconds", "said"), [(0.05, []), (48.0, ["up to 0:48"])])
+def test_a_long_check_says_how_long_before_it_goes_on(
+    monkeypatch: pytest.MonkeyPatch, listener: Any, seconds: float, said: list[str]
+) -> None:
+    monkeypatch.setattr(precision.Stopwatch, "seconds", lambda _: seconds)
+    choose_precision("auto", Spoiled("not at all"), IMAGES, progress=listener)
+    start = "checking on 16 tiles whether bfloat16 is correct here: "
+    assert listener.said == [start + one for one in said]

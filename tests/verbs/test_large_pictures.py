@@ -231,8 +231,6 @@ def test_whole_images_are_trained_on_as_those_that_are_held(
             steps=2,
             batch_size=4,
             validation=0.3,
-            # "auto" goes by the clock, and other work may change what it chooses.
-            precision="float32",
             machine=nearsight.Machine(workers=0, device="cpu"),
             out=tmp_path / name,
             progress=False,

@@ -1,9 +1,10 @@
-"""Whether bfloat16 is correct and fast on this machine, checked against float32 before training."""
+"""Whether bfloat16 is fast on this machine, and correct for a network, checked before training."""
 
 import copy
 import math
 import time
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import torch
@@ -11,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nearsight.models.small_grids import small_grids_as_products
-from nearsight.progress import SILENT, Progress, duration
+from nearsight.progress import SILENT, Progress, Stopwatch, duration
 from nearsight.shortage import is_shortage
 
 Precision = Literal["float32", "bfloat16"]
@@ -21,17 +22,15 @@ Precision = Literal["float32", "bfloat16"]
 # for are wrong by their whole size (pytorch #163347).
 TOLERANCES = {"logits": 0.1, "gradients": 0.5}
 
-# Processors with bfloat16 instructions take 0.1 to 1.2 times as long as in float32; those that emulate it take 2 to
-# 16 times. The bound lies between. Other work on the machine must not change the choice from one run to the next.
-# So the time is processor time, and of one thread, because threads that wait for each other count as busy. A GPU
-# has no such clock, but it says itself whether it emulates bfloat16.
-SLOWEST = 1.5
-EMULATED = 16
-# Each precision is timed by the fastest of this many passes.
-PASSES = 3
+# The processor is asked, not the network: small networks take about as long in both, and other work on the machine
+# would change the choice from one run to the next. With a matrix unit, a product of matrices of this side takes a
+# fraction of float32's time; with bfloat16 instructions alone it took 1.5 to 2.1 times as long, whatever else ran; a
+# processor that emulates it takes 2 to 16 times as long. It is processor time, and of one thread, because threads
+# that wait for each other count as busy. The fastest of this many products counts.
+_SIDE, _PRODUCTS = 512, 10
 # A check that may take longer than this is announced.
 SAID_SECONDS = 3.0
-# A pass may be shorter than the clock can tell.
+# A product may be shorter than the clock can tell.
 _LEAST_SECONDS = 1e-6
 EXACT = "as exact as bfloat16 should be"
 
@@ -49,6 +48,28 @@ class PrecisionChoice:
         return torch.bfloat16 if self.precision == "bfloat16" else torch.float32
 
 
+@cache
+def slowdown() -> float:
+    """Return how many times as long the processor takes for a matrix product in bfloat16 as in float32."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        whole, half = (_seconds_of_product(dtype) for dtype in (torch.float32, torch.bfloat16))
+    finally:
+        torch.set_num_threads(threads)
+    return half / whole
+
+
+def _seconds_of_product(dtype: torch.dtype) -> float:
+    square = torch.ones(_SIDE, _SIDE, dtype=dtype)
+    seconds = []
+    for _ in range(_PRODUCTS):
+        started = time.process_time()
+        square @ square
+        seconds.append(time.process_time() - started)
+    return max(min(seconds), _LEAST_SECONDS)
+
+
 def choose_precision(
     asked: Literal["auto", "float32", "bfloat16"],
     network: nn.Module,
@@ -56,27 +77,32 @@ def choose_precision(
     timed: bool = True,
     progress: Progress = SILENT,
 ) -> PrecisionChoice:
-    """Choose the precision of a run; `auto` takes bfloat16 if it agrees with float32 here and is not emulated.
+    """Choose the precision of a run; `auto` takes bfloat16 if it is fast on this machine and agrees with float32.
 
-    `images` is a normalised batch (B, 3, h, w) on the training device. The check runs the network itself, forward
-    and backward, in both precisions and compares logits and gradients by the relative norm of the difference.
-    Several processes must make the same choice, so they ignore the clock with `timed=False`; on a GPU it is always
-    ignored. `progress` is told how long a check of more than a few seconds may take.
+    `images` is a normalised batch (B, 3, h, w) on the training device. A processor is asked how fast it multiplies
+    matrices, and a GPU whether it has bfloat16. Several processes must make the same choice, so they do not ask
+    with `timed=False`. Where it is fast, the network itself runs, forward and backward, in both precisions; its
+    logits and gradients are compared by the relative norm of the difference. `progress` is told how long that may
+    take if it is more than a few seconds.
     """
     if asked != "auto":
         return PrecisionChoice(asked, "asked for")
     device = images.device.type
     if device == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
         return PrecisionChoice("float32", "this GPU has no bfloat16")
-    reference, slow = _probe(network, images, torch.float32)
-    longest = PASSES * EMULATED * slow
-    if longest > SAID_SECONDS:
+    asks = device != "cuda" and timed
+    if asks and slowdown() > 1:
+        return PrecisionChoice(
+            "float32", f"this processor takes {slowdown():.1f} times as long for a matrix product in bfloat16"
+        )
+    watch = Stopwatch()
+    reference = _probe(network, images, torch.float32)
+    if watch.seconds() > SAID_SECONDS:
         progress.say(
-            f"checking on {len(images)} tiles whether bfloat16 is correct and fast here: up to "
-            f"{duration(longest)} if the processor emulates it"
+            f"checking on {len(images)} tiles whether bfloat16 is correct here: up to {duration(watch.seconds())}"
         )
     try:
-        result, quick = _probe(network, images, torch.bfloat16)
+        result = _probe(network, images, torch.bfloat16)
     except RuntimeError as error:
         if is_shortage(error):
             raise
@@ -91,29 +117,17 @@ def choose_precision(
         )
     if device == "cuda":
         return PrecisionChoice("bfloat16", f"this GPU has it, and it is {EXACT}")
-    if timed and quick > SLOWEST * slow:
-        return PrecisionChoice("float32", f"bfloat16 takes {quick / slow:.1f} times as long here")
-    return PrecisionChoice("bfloat16", f"{slow / quick:.1f} times as fast as float32 here, and {EXACT}")
+    fast = (
+        f"this processor multiplies matrices in it {1 / slowdown():.1f} times as fast, and " if asks else ""
+    )
+    return PrecisionChoice("bfloat16", f"{fast}it is {EXACT}")
 
 
-def _probe(network: nn.Module, images: Tensor, dtype: torch.dtype) -> tuple[dict[str, Tensor], float]:
+def _probe(network: nn.Module, images: Tensor, dtype: torch.dtype) -> dict[str, Tensor]:
     twin = copy.deepcopy(network).train()
-    device = images.device
-    clock = time.process_time if device.type == "cpu" else time.perf_counter
-    threads, seconds = torch.get_num_threads(), []
-    torch.set_num_threads(1)
-    try:
-        for _ in range(PASSES):
-            twin.zero_grad(set_to_none=True)
-            started = clock()
-            logits = _pass(twin, images, dtype)
-            if device.type == "cuda":
-                torch.cuda.synchronize()
-            seconds.append(clock() - started)
-    finally:
-        torch.set_num_threads(threads)
+    logits = _pass(twin, images, dtype)
     gradients = [parameter.grad.flatten() for parameter in twin.parameters() if parameter.grad is not None]
-    return {"logits": logits.float(), "gradients": torch.cat(gradients)}, max(min(seconds), _LEAST_SECONDS)
+    return {"logits": logits.float(), "gradients": torch.cat(gradients)}
 
 
 def _pass(network: nn.Module, images: Tensor, dtype: torch.dtype) -> Tensor:

@@ -10,7 +10,7 @@ from nearsight.models.small_grids import small_grids_as_products
 from nearsight.progress import Stopwatch
 from nearsight.settings import Recipe
 from nearsight.training.cost import count_flops, count_optimizer_flops
-from nearsight.training.precision import SLOWEST
+from nearsight.training.precision import slowdown
 
 # On a processor, this many pixels are enough to time a pass; a GPU is only busy with the whole batch.
 PIXELS = 16 * 32 * 32
@@ -42,10 +42,8 @@ def seconds_of_step(
     if dtype is None and device.type == "cuda":
         dtype = torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
     if dtype is None:
-        whole, half = (_seconds_of_pass(network, images, one) for one in (torch.float32, torch.bfloat16))
-        seconds = half if half <= SLOWEST * whole else whole
-    else:
-        seconds = _seconds_of_pass(network, images, dtype)
+        dtype = torch.float32 if slowdown() > 1 else torch.bfloat16
+    seconds = _seconds_of_pass(network, images, dtype)
     passes = count_flops(network, size) * tiles
     return seconds * tiles / timed * (1 + count_optimizer_flops(network, recipe) / max(passes, 1))
 
