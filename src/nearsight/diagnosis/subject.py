@@ -15,7 +15,6 @@ from nearsight.diagnosis.removal_sample import sampled_removals
 from nearsight.evaluation import Evaluation
 from nearsight.evidence import EvidenceMap, TiledModel
 from nearsight.progress import SILENT, Progress
-from nearsight.settings.protocols import FULL_PASS
 from nearsight.tiles import TileGrid
 
 
@@ -53,11 +52,6 @@ class Subject:
     removed: dict[int, EvidenceMap] = field(default_factory=dict)
     parted: PartedPictures | None = None
     training: ImageSet | None = None
-
-    @property
-    def takes_whole(self) -> bool:
-        """Whether the classifier takes whole images of these sizes, so that tiles can be compared with them."""
-        return FULL_PASS in self.evaluation.scores
 
     @cached_property
     def predictions(self) -> NDArray[np.int64]:

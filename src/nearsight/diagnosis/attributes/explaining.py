@@ -1,7 +1,6 @@
 """How much of what sets some images off an edit explains: whether others that it was applied to look like them."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +9,6 @@ from nearsight.diagnosis.attributes.forests import Forest
 from nearsight.diagnosis.attributes.looks import looks_of
 from nearsight.diagnosis.candidates import EditOf, Examined
 from nearsight.diagnosis.decoded import DecodedImages
-
-if TYPE_CHECKING:
-    pass
 
 Mask = NDArray[np.bool_]
 
